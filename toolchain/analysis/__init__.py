@@ -1,0 +1,1 @@
+"""Comparison of models layer by layer, and evaluation on labelled samples."""

@@ -1,0 +1,1 @@
+"""Samples, preprocessing, one streaming sweep, statistics and range methods."""

@@ -1,0 +1,1 @@
+"""Config files into option records: loading, overrides, origins, schema."""

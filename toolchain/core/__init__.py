@@ -1,0 +1,1 @@
+"""Pure records and contracts; standard library and numpy only."""

@@ -1,0 +1,143 @@
+"""Registration records: what collecting hooks return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.core.dtypes import Array
+from toolchain.core.options import InputOptions
+from toolchain.core.quant import ParamSet, QuantPlan, QuantSpec
+from toolchain.core.samples import InputSpec
+from toolchain.core.stats import TensorRange, TensorStats
+
+if TYPE_CHECKING:
+    from toolchain.core.graph_view import GraphView
+    from toolchain.core.target import TargetSpec
+
+RangeFunction = Callable[[TensorStats, QuantSpec, float], TensorRange]
+"""(statistics, spec, percentile) to range. Pure; never computes parameters."""
+
+PreprocessFunction = Callable[[Array, InputOptions, InputSpec], Array]
+"""(one raw sample, options of its input, the model input) to one sample of `InputSpec.shape`."""
+
+MetricFunction = Callable[[Array, NDArray[np.int64]], NDArray[np.float64]]
+"""(first output of N samples, N labels) to N scores; their mean is the metric."""
+
+PassFunction = Callable[[Any], bool]
+"""Rewrites an `onnx_ir.Model` in place; True if it changed anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeMethodDef:
+    """A way to choose a range from statistics."""
+
+    name: str
+    summary: str
+    function: RangeFunction
+
+
+class SampleReader(Protocol):
+    """Samples of one source, opened; the reader holds no more than one sample in memory."""
+
+    def names(self) -> Sequence[str]:
+        """What each sample is called, in the order of the source."""
+        ...
+
+    def read(self, index: int) -> Array:
+        """Sample `index`: an image as uint8 (height, width, channels) in RGB, or an array as stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReaderDef:
+    """A kind of sample source.
+
+    Attributes:
+        name: What `tc plugins` shows.
+        summary: One line.
+        accepts: True if the reader can open this path; called in order of registration.
+        open: Opens (path, key): key is what stands behind the colon in `file.npz:key`.
+        images: True if `read` returns decoded images.
+    """
+
+    name: str
+    summary: str
+    accepts: Callable[[Path], bool]
+    open: Callable[[Path, str | None], SampleReader]
+    images: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessorDef:
+    """A way from a raw sample to a model input."""
+
+    name: str
+    summary: str
+    function: PreprocessFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassDef:
+    """One simplification of the float graph.
+
+    Attributes:
+        name: What users write in `optimize.skip`.
+        summary: One line.
+        function: The rewrite.
+        phase: Passes run in the order of their phase, then of registration.
+    """
+
+    name: str
+    summary: str
+    function: PassFunction
+    phase: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDef:
+    """A figure of merit on labelled samples."""
+
+    name: str
+    summary: str
+    function: MetricFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AlgorithmInput:
+    """What an algorithm sees: everything known of the model before it is written as QDQ."""
+
+    graph: GraphView
+    plan: QuantPlan
+    params: ParamSet
+    stats: Mapping[str, TensorStats]
+    target: TargetSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AlgorithmOutput:
+    """What an algorithm changes.
+
+    Attributes:
+        constants: Initializer name to its new array of unchanged shape and dtype.
+        changed_values: Activations whose distribution this shifts, so that they are observed again.
+        summary: One line for the report.
+    """
+
+    constants: Mapping[str, Array]
+    changed_values: frozenset[str]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgorithmDef:
+    """A way to adjust weights and biases so that quantization costs less."""
+
+    name: str
+    summary: str
+    function: Callable[[AlgorithmInput], AlgorithmOutput]

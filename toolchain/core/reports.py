@@ -1,0 +1,154 @@
+"""Report records: the same objects are rendered to the terminal, JSON and Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRow:
+    """What one pass did: nodes before and behind it."""
+
+    name: str
+    nodes_before: int
+    nodes_after: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRow:
+    """How far one output moved: absolute, and relative to its largest magnitude."""
+
+    output: str
+    max_difference: float
+    max_magnitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizeReport:
+    """What the optimize stage did, and its proof (`samples` is 0 where none was asked for)."""
+
+    passes: tuple[PassRow, ...]
+    proof: tuple[ProofRow, ...]
+    samples: int
+    opset_before: int
+    opset_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationReport:
+    """What the sweep cost: `forwards` counts every run of the model, extra ones included."""
+
+    samples: int
+    values: int
+    forwards: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantRow:
+    """How one tensor is stored.
+
+    Attributes:
+        value: Name of the tensor.
+        role: "activation", "weight", "bias" or "conversion".
+        dtype: Stored type.
+        granularity: "per_tensor" or "per_channel(axis)".
+        scale: First scale, or the only one.
+        zero_point: First zero point, or the only one.
+        minimum: Smallest real value that can be stored, of the first channel.
+        maximum: Largest real value that can be stored, of the first channel.
+        method: What chose the range.
+    """
+
+    value: str
+    role: str
+    dtype: str
+    granularity: str
+    scale: float
+    zero_point: int
+    minimum: float
+    maximum: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatRow:
+    """A node that runs in float, and why."""
+
+    node: str
+    op_type: str
+    reason: str
+    macs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantReport:
+    """What was quantized how."""
+
+    rows: tuple[QuantRow, ...]
+    islands: tuple[FloatRow, ...]
+    integer_nodes: int
+    integer_macs: int
+    total_macs: int
+    algorithms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleEffect:
+    """What one mixed-precision rule or pin changed.
+
+    Attributes:
+        rule: Config path of the rule ("mixed_precision.rules[0]").
+        selector: How it selects, as text.
+        target: Node or tensor it took effect on.
+        setting: What was set ("output_dtype = float32").
+    """
+
+    rule: str
+    selector: str
+    target: str
+    setting: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """One comparison of one tensor over all samples."""
+
+    comparison: str
+    tensor: str
+    metric: str
+    value: float
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """Every comparison of the check stage."""
+
+    rows: tuple[CheckRow, ...]
+    samples: int
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyReport:
+    """Float, QDQ model and integer reference on the same labelled samples.
+
+    Attributes:
+        metric: Name of the metric.
+        samples: How many samples.
+        float_score: Mean score of the float model.
+        qdq_score: Mean score of the QDQ model in onnxruntime.
+        reference_score: Mean score of the integer reference.
+        agreement: Share of samples on which float and reference have the same largest output.
+        sqnr_db: Signal to quantization noise of the reference's first output, in dB.
+    """
+
+    metric: str
+    samples: int
+    float_score: float
+    qdq_score: float
+    reference_score: float
+    agreement: float
+    sqnr_db: float

@@ -1,0 +1,1 @@
+"""The only home of ONNX: load, save, view, shapes, passes, edits."""

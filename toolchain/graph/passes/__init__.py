@@ -1,0 +1,1 @@
+"""Simplifications of the float graph, one per file."""

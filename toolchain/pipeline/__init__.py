@@ -1,0 +1,1 @@
+"""The five stages, the build that orders them, workspace, cache and manifest."""

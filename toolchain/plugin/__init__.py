@@ -1,0 +1,1 @@
+"""Hook specifications, the manager and the typed facade for one target."""

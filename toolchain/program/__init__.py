@@ -1,0 +1,1 @@
+"""The integer program: records, lowering from QDQ, file format, reference interpreter."""

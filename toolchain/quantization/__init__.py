@@ -1,0 +1,1 @@
+"""Plan, parameters, mixed precision, algorithms and the QDQ form."""

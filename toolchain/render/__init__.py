@@ -1,0 +1,1 @@
+"""Report records to terminal, JSON and Markdown."""

@@ -1,0 +1,1 @@
+"""What third parties import to test their plugins."""
