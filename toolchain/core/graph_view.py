@@ -102,10 +102,10 @@ class NodeView:
 
 
 class Use(NamedTuple):
-    """Input number `index` of `node`."""
+    """Input number `position` of `node`."""
 
     node: NodeView
-    index: int
+    position: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -116,11 +116,11 @@ class QuantParams:
 
 
 class Edge(NamedTuple):
-    """Input number `index` of the node named `node`, which reads `value`."""
+    """Input number `position` of the node named `node`, which reads `value`."""
 
     value: str
     node: str
-    index: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toolchain.core.quant import Rounding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Float = TypeVar("Float", bound=np.floating[Any])
 
@@ -21,11 +23,13 @@ def round_to_integer(values: NDArray[Float], rounding: Rounding) -> NDArray[Floa
     """
     match rounding:
         case Rounding.HALF_EVEN:
-            return np.rint(values)
+            even: NDArray[Float] = np.rint(values)
+            return even
         case Rounding.HALF_UP:
             return _half_up(values)
         case Rounding.HALF_AWAY:
-            return np.copysign(_half_up(np.abs(values)), values)
+            away: NDArray[Float] = np.copysign(_half_up(np.abs(values)), values)
+            return away
 
 
 def _half_up(values: NDArray[Float]) -> NDArray[Float]:
