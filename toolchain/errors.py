@@ -28,6 +28,8 @@ class Code(StrEnum):
     NO_MATCH = "TC108"
     NO_EFFECT = "TC109"
     UNKNOWN_NAME = "TC110"
+    MISSING_KEY = "TC111"
+    BAD_USAGE = "TC112"
     # Model (exit 3)
     MODEL_NOT_FOUND = "TC201"
     MODEL_NOT_ONNX = "TC202"

@@ -20,7 +20,6 @@ from onnx.reference import ReferenceEvaluator
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
-from torch.nn import functional as F
 
 SEED, EPOCHS, BATCH, RATE = 0, 40, 64, 4e-3
 
@@ -45,11 +44,12 @@ class Digits(nn.Module):
         self.head = nn.Linear(64, 10)
 
     def forward(self, image: torch.Tensor) -> Any:
-        x = F.hardswish(self.stem(image))
-        x = F.relu(self.down(x))
-        x = F.relu6(self.depthwise(x))
-        x = F.relu6(self.pointwise(x))
-        x = F.relu(x + self.expand(F.relu(self.reduce(x))))
+        """Return the logits of a batch of normalized images."""
+        x = nn.functional.hardswish(self.stem(image))
+        x = nn.functional.relu(self.down(x))
+        x = nn.functional.relu6(self.depthwise(x))
+        x = nn.functional.relu6(self.pointwise(x))
+        x = nn.functional.relu(x + self.expand(nn.functional.relu(self.reduce(x))))
         return self.head(x.mean(dim=(2, 3)))
 
 
@@ -69,16 +69,16 @@ class Writer:
         return output
 
     def constant(self, scope: str, value: float) -> str:
+        """Append a scalar Constant node and return its output."""
         tensor = numpy_helper.from_array(np.array(value, np.float32))
         return self.op("Constant", f"{scope}/{len(self.nodes)}", value=tensor)
 
     def unit(self, x: str, scope: str) -> str:
+        """Append the Conv and BatchNormalization nodes of one unit."""
         conv: Any = self.model.get_submodule(f"{scope}.0")
-        attrs = {"kernel_shape": conv.kernel_size, "pads": [*conv.padding] * 2}
-        attrs |= {"strides": conv.stride, "group": conv.groups}
-        x = self.op("Conv", scope, x, f"{scope}.0.weight", **attrs)
-        fields = ("weight", "bias", "running_mean", "running_var")
-        inputs = [f"{scope}.1.{field}" for field in fields]
+        attrs = {"kernel_shape": conv.kernel_size, "strides": conv.stride, "group": conv.groups}
+        x = self.op("Conv", scope, x, f"{scope}.0.weight", pads=[*conv.padding] * 2, **attrs)
+        inputs = [f"{scope}.1.{i}" for i in ("weight", "bias", "running_mean", "running_var")]
         return self.op("BatchNormalization", scope, x, *inputs, epsilon=1e-5)
 
 
@@ -100,8 +100,7 @@ def to_onnx(model: Digits) -> onnx.ModelProto:
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 1, 8, 8])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])
     graph = helper.make_graph(w.nodes, "digits", [image], [logits], weights)
-    opsets = [helper.make_opsetid("", 17)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 def normalize(pixels: np.ndarray) -> np.ndarray:
@@ -110,6 +109,7 @@ def normalize(pixels: np.ndarray) -> np.ndarray:
 
 
 def fit(x: torch.Tensor, y: torch.Tensor) -> Digits:
+    """Train on normalized images and their labels, the same way at every run."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -119,7 +119,7 @@ def fit(x: torch.Tensor, y: torch.Tensor) -> Digits:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, EPOCHS * steps)
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(x))[: steps * BATCH].view(steps, BATCH):
-            loss = F.cross_entropy(model(x[batch]), y[batch], label_smoothing=0.05)
+            loss = nn.functional.cross_entropy(model(x[batch]), y[batch], label_smoothing=0.05)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
@@ -128,6 +128,7 @@ def fit(x: torch.Tensor, y: torch.Tensor) -> Digits:
 
 
 def main() -> None:
+    """Split the data, train, check the exported graph and write the files."""
     digits: Any = load_digits()
     x, y = digits.images.astype(np.uint8)[..., None], digits.target.astype(np.int64)
     x, ex, y, ey = train_test_split(x, y, test_size=400, random_state=SEED, stratify=y)
@@ -138,8 +139,7 @@ def main() -> None:
     outputs: Any = ReferenceEvaluator(proto).run(None, {"image": normalize(ex)})
     expected = model(torch.from_numpy(normalize(ex))).detach().numpy()
     np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=1e-4)
-    correct = np.mean(outputs[0].argmax(1) == ey)
-    sys.stdout.write(f"evaluation accuracy: {correct:.4f}\n")
+    sys.stdout.write(f"evaluation accuracy: {np.mean(outputs[0].argmax(1) == ey):.4f}\n")
     output = Path(__file__).parent
     onnx.save(proto, output / "digits.onnx")
     np.savez_compressed(output / "calibration.npz", x=cx)

@@ -1,4 +1,4 @@
-"""What the stages hand on: files by digest, and the state of a build."""
+"""What the stages hand on: files by digest."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-
-from toolchain.core.diagnostics import Diagnostic
-from toolchain.core.quant import ParamSet, QuantPlan
-from toolchain.core.samples import SampleStore
-from toolchain.core.stats import TensorStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,30 +38,3 @@ class CompiledArtifact:
     def __post_init__(self) -> None:
         """Freeze the mapping."""
         object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BuildState:
-    """What is known after each stage of one target's build; a stage returns a new one.
-
-    Attributes:
-        source: The model as given.
-        optimized: The simplified float model.
-        samples: Preprocessed calibration samples.
-        stats: What the sweep observed, by value name.
-        plan: Which value is stored how.
-        params: The numbers.
-        qdq: The quantized model in QDQ form.
-        compiled: The target's files.
-        diagnostics: Everything the stages had to say.
-    """
-
-    source: ModelArtifact
-    optimized: ModelArtifact | None = None
-    samples: SampleStore | None = None
-    stats: Mapping[str, TensorStats] | None = None
-    plan: QuantPlan | None = None
-    params: ParamSet | None = None
-    qdq: ModelArtifact | None = None
-    compiled: CompiledArtifact | None = None
-    diagnostics: tuple[Diagnostic, ...] = ()

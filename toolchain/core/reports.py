@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +153,59 @@ class AccuracyReport:
     reference_score: float
     agreement: float
     sqnr_db: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """One file that a build wrote."""
+
+    path: Path
+    what: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """Why a target cannot run a node on integers: the rule, and what was measured."""
+
+    node: str
+    op_type: str
+    rule: str
+    measured: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSupport:
+    """What one target supports of a model."""
+
+    target: str
+    integer_nodes: int
+    float_nodes: int
+    unsupported_nodes: int
+    integer_mac_share: float
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorRow:
+    """A model input or output; unknown dimensions are shown as `?`."""
+
+    name: str
+    dtype: str
+    shape: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectReport:
+    """What a model is, before anything is done to it."""
+
+    path: Path
+    opset: int
+    inputs: tuple[TensorRow, ...]
+    outputs: tuple[TensorRow, ...]
+    nodes: int
+    macs: int
+    weight_bytes: int
+    parameters: int
+    op_counts: tuple[tuple[str, int], ...]
+    support: tuple[TargetSupport, ...]

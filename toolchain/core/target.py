@@ -107,7 +107,6 @@ class TargetSpec:
         summary: One line.
         platforms: Chips; the first is the default.
         ops: Operators that run on integers, by ONNX operator name.
-        float_ops: Operators that can run in float on the target itself (float islands).
         activation: Default spec of activations.
         weight: Default spec of weights; a PerChannel axis is replaced by the operator's own.
         activation_dtypes: All types an activation may be stored in, FLOAT32 for float islands.
@@ -126,7 +125,6 @@ class TargetSpec:
     summary: str
     platforms: tuple[Platform, ...]
     ops: Mapping[str, OpSupport]
-    float_ops: frozenset[str]
     activation: QuantSpec
     weight: QuantSpec
     activation_dtypes: tuple[DType, ...]

@@ -24,11 +24,12 @@ def params_from_range(
 ) -> QuantParams:
     """Parameters that cover [minimum, maximum] with the integers of `spec`.
 
-    Shapes: () per tensor or (channels,) per channel. The range is widened to contain 0, so that 0 is
-    stored exactly. Asymmetric: scale = (max - min) / (qmax - qmin), zero_point = qmin - rint(min /
-    scale). Symmetric: scale = max(|min|, |max|) / min(-qmin, qmax) for signed types, with zero point
-    0; for unsigned types the zero point is the middle. Scales are computed in float64, rounded once
-    to float32 and never below `min_scale`; POWER_OF_TWO rounds them up to a power of two.
+    Shapes: () per tensor or (channels,) per channel. The range is widened to contain 0, so that 0
+    is stored exactly. Asymmetric: scale = (max - min) / (qmax - qmin), zero_point = qmin - rint(min
+    / scale). Symmetric: scale = max(|min|, |max|) / min(-qmin, qmax) for signed types, with zero
+    point 0; for unsigned types the zero point is the middle. Scales are computed in float64,
+    rounded once to float32 and never below `min_scale`; POWER_OF_TWO rounds them up to a power of
+    two.
     """
     low = np.minimum(np.asarray(minimum, np.float64), 0.0)
     high = np.maximum(np.asarray(maximum, np.float64), 0.0)

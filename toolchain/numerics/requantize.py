@@ -41,7 +41,21 @@ def requantize(
     `factor` broadcasts against `accumulator`. The conversion of an int32 above 2**24 to float32
     rounds to nearest, ties to even (IEEE 754), and the product is one float32 multiplication.
     """
-    real = accumulator.astype(np.float32) * factor
-    steps = round_to_integer(np.asarray(real, np.float32), rounding)
-    shifted = steps.astype(np.float64) + zero_point
-    return np.clip(shifted, *bounds).astype(dtype.numpy)
+    real = np.asarray(accumulator.astype(np.float32) * factor, np.float32)
+    return saturate(real, zero_point, bounds, rounding, dtype)
+
+
+def saturate(
+    real: NDArray[np.float32],
+    zero_point: int,
+    bounds: tuple[int, int],
+    rounding: Rounding,
+    dtype: DType,
+) -> Array:
+    """Round, add the zero point and saturate within `bounds`, in the numpy type of `dtype`.
+
+    `real`, of any shape, is in steps of the output and must not be NaN; infinities saturate.
+    """
+    steps = round_to_integer(real, rounding)
+    # In float64 the sum is exact for every zero point, and a huge value cannot wrap.
+    return np.clip(steps.astype(np.float64) + zero_point, *bounds).astype(dtype.numpy)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from toolchain.core.dtypes import DType
+from toolchain.core.graph_view import NodeView
+from toolchain.core.quant import PerBlock, PerChannel, QuantSpec
+from toolchain.core.target import (
+    Measured,
+    OpSupport,
+    Platform,
+    Support,
+    TargetDef,
+    TargetSpec,
+)
+from toolchain.render.facts import fact_tables, facts_of, overview, spec_text
+from toolchain.render.jsonout import dumps
+
+
+def rank_is_four(node: NodeView) -> Measured:
+    """The kernel has two
+    dimensions.
+
+    A second paragraph.
+    """
+    return Measured(ok=True, value=node.name)
+
+
+@pytest.fixture
+def target() -> TargetDef:
+    weight = QuantSpec(symmetric=True, granularity=PerChannel(0), narrow_range=True)
+    return TargetDef(
+        spec=TargetSpec(
+            name="demo",
+            summary="A demonstration",
+            platforms=(Platform(name="d1", summary="first", cores=2),),
+            ops={
+                "Softmax": OpSupport(output_range=(0.0, 1.0)),
+                "Conv": OpSupport(constraints=(rank_is_four,)),
+                "Reshape": OpSupport(support=Support.MOVE),
+            },
+            float_ops=frozenset({"Sin", "Cos"}),
+            activation=QuantSpec(),
+            weight=weight,
+            activation_dtypes=(DType.INT8, DType.FLOAT32),
+            weight_dtypes=(DType.INT8,),
+            notes=("datasheet, section 3",),
+        )
+    )
+
+
+def test_facts_are_data(target: TargetDef) -> None:
+    facts = json.loads(dumps(facts_of(target)))
+    assert [op["op_type"] for op in facts["ops"]] == ["Conv", "Reshape", "Softmax"]
+    assert facts["ops"][0]["rules"] == ["The kernel has two dimensions."]
+    assert facts["ops"][2]["output_range"] == [0.0, 1.0]
+    assert facts["float_ops"] == ["Cos", "Sin"]
+    assert facts["rounding"] == "half_even"
+    assert facts["platforms"] == [{"cores": 2, "name": "d1", "summary": "first"}]
+
+
+def test_specs_in_words() -> None:
+    assert spec_text(QuantSpec()) == "int8 asymmetric per_tensor, float scale, half_even"
+    symmetric = QuantSpec(symmetric=True, granularity=PerChannel(1), narrow_range=True)
+    assert (
+        spec_text(symmetric)
+        == "int8 symmetric per_channel(1), float scale, half_even, narrow_range"
+    )
+    assert "per_block(0, 32)" in spec_text(QuantSpec(granularity=PerBlock(0, 32)))
+
+
+def test_tables_of_one_target(target: TargetDef) -> None:
+    numbers, integer, in_float, sources = fact_tables(facts_of(target))
+    assert ("platforms", "d1: first (2 cores)") in numbers.rows
+    assert integer.rows == (
+        ("Conv", "compute", "The kernel has two dimensions."),
+        ("Reshape", "move", "-"),
+        ("Softmax", "compute", "output range is 0 to 1"),
+    )
+    assert in_float.rows == (("Cos, Sin",),)
+    assert sources.rows == (("datasheet, section 3",),)
+
+
+def test_all_targets_in_brief(target: TargetDef) -> None:
+    assert overview([facts_of(target)]).rows == (
+        ("demo", "d1", "int8", "int8", "3", "A demonstration"),
+    )

@@ -1,0 +1,110 @@
+"""The public contract for authors of targets and plugins; importing it costs little.
+
+Records and errors come from `core` and `errors`, the hook marker from `plugin`. Library floors
+(numerics, graph, calibration, quantization, program, analysis) may be imported as well.
+"""
+
+from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.diagnostics import Diagnostic, Severity
+from toolchain.core.dtypes import Array, DType
+from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.operators import data_inputs, traits, weight_axis, weight_input
+from toolchain.core.options import (
+    CheckOptions,
+    CompileOptions,
+    InputOptions,
+    MixedPrecisionOptions,
+    OptimizeOptions,
+    QuantizeOptions,
+)
+from toolchain.core.quant import (
+    Edge,
+    ParamSet,
+    PerBlock,
+    PerChannel,
+    PerTensor,
+    QuantParams,
+    QuantPlan,
+    QuantSpec,
+    Rounding,
+    ScaleKind,
+)
+from toolchain.core.registry import (
+    AlgorithmDef,
+    AlgorithmInput,
+    AlgorithmOutput,
+    DataReaderDef,
+    MetricDef,
+    PassDef,
+    PreprocessorDef,
+    RangeMethodDef,
+)
+from toolchain.core.stats import TensorRange, TensorStats
+from toolchain.core.target import (
+    BiasRule,
+    Constraint,
+    Measured,
+    OpSupport,
+    Platform,
+    Requantization,
+    Support,
+    TargetDef,
+    TargetSpec,
+)
+from toolchain.errors import Code, Problem, ToolchainError
+from toolchain.plugin.markers import hookimpl
+
+__all__ = [
+    "AlgorithmDef",
+    "AlgorithmInput",
+    "AlgorithmOutput",
+    "Array",
+    "BiasRule",
+    "CheckOptions",
+    "Code",
+    "CompileOptions",
+    "CompiledArtifact",
+    "Constraint",
+    "DType",
+    "DataReaderDef",
+    "Diagnostic",
+    "Edge",
+    "GraphView",
+    "InputOptions",
+    "Measured",
+    "MetricDef",
+    "MixedPrecisionOptions",
+    "ModelArtifact",
+    "NodeView",
+    "OpSupport",
+    "OptimizeOptions",
+    "ParamSet",
+    "PassDef",
+    "PerBlock",
+    "PerChannel",
+    "PerTensor",
+    "Platform",
+    "PreprocessorDef",
+    "Problem",
+    "QuantParams",
+    "QuantPlan",
+    "QuantSpec",
+    "QuantizeOptions",
+    "RangeMethodDef",
+    "Requantization",
+    "Rounding",
+    "ScaleKind",
+    "Severity",
+    "Support",
+    "TargetDef",
+    "TargetSpec",
+    "TensorRange",
+    "TensorStats",
+    "ToolchainError",
+    "ValueView",
+    "data_inputs",
+    "hookimpl",
+    "traits",
+    "weight_axis",
+    "weight_input",
+]

@@ -1,0 +1,133 @@
+"""The compiled observer: one pass over every tensor of one forward run.
+
+`toolchain.calibration.fallback` computes the same results, bit for bit, in numpy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from toolchain.calibration.statistics import Tables
+
+_SIGN = np.uint32(0x80000000)
+_INFINITE = np.uint32(0x7F800000)
+_SHIFT = np.uint32(16)
+
+
+def observe(
+    arena: NDArray[np.float32], first: int, tables: Tables, sums: NDArray[np.float64]
+) -> int:
+    """Add the tensors in `arena` to `tables` and their channel sums to `sums`.
+
+    Args:
+        arena: float32 (elements,), the tensors at the offsets of `tables.layout`.
+        first: Number of the first sample in the arena, which says where thinning starts.
+        tables: What was seen so far; updated.
+        sums: float64 (channels of all tensors,); updated.
+
+    Returns:
+        Number of the first tensor with a NaN or an infinity, or -1.
+    """
+    return int(
+        _tensors(
+            arena, first, tables.layout, tables.bounds, tables.abs_max, sums, tables.histograms
+        )
+    )
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _tensors(  # type: ignore[no-untyped-def]
+    arena, first, layout, bounds, abs_max, sums, histograms
+):
+    """Every row of `layout` is one tensor; see `toolchain.calibration.statistics.layout_of`."""
+    broken = -1
+    bits = arena.view(np.uint32)
+    signed = arena.view(np.int32)
+    lanes = np.zeros(128)
+    for tensor in range(layout.shape[0]):
+        row = layout[tensor]
+        offset, outer, channels, inner = row[0], row[1], row[2], row[3]
+        stride, per_sample, channel = row[4], row[5], row[6]
+        size = outer * channels * inner
+        largest = np.uint32(0)
+        for index in range(outer * channels):
+            low, high = offset + index * inner, offset + (index + 1) * inner
+            slot = channel + index % channels
+            magnitude = _bounds(bits[low:high], signed[low:high], bounds[tensor])
+            abs_max[slot] = max(abs_max[slot], magnitude)
+            largest = max(largest, magnitude)
+            sums[slot] += _row_sum(arena[low:high], lanes)
+        start = (-first * per_sample) % stride
+        _histogram(bits[offset : offset + size], start, stride, histograms[tensor])
+        if largest >= _INFINITE and broken < 0:
+            broken = tensor
+    return broken
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _bounds(bits, signed, bounds):  # type: ignore[no-untyped-def]
+    """Integer extremes of the patterns; returns the pattern of the largest magnitude.
+
+    Three integer reductions vectorize where comparisons of floats, with their NaN, do not.
+    """
+    smallest, largest, most = np.uint32(0xFFFFFFFF), np.uint32(0), np.int32(-0x80000000)
+    for index in range(bits.size):
+        smallest = min(smallest, bits[index])
+        largest = max(largest, bits[index])
+        most = max(most, signed[index])
+    bounds[0] = min(bounds[0], smallest)
+    bounds[1] = max(bounds[1], largest)
+    magnitude = largest & ~_SIGN if largest >= _SIGN else np.uint32(0)
+    if most >= 0:
+        bounds[2] = max(bounds[2], np.uint32(most) + _SIGN)
+        magnitude = max(magnitude, np.uint32(most))
+    else:
+        bounds[2] = max(bounds[2], np.uint32(most & 0x7FFFFFFF))
+    return magnitude
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _row_sum(row, lanes):  # type: ignore[no-untyped-def]
+    """Whole blocks in 128 lanes, which vectorize; then the lanes and the rest in eight."""
+    blocks = row.size // lanes.size
+    if blocks == 0:
+        return _sum_in_eight(row)
+    lanes[:] = 0.0
+    for block in range(blocks):
+        part = row[block * lanes.size : (block + 1) * lanes.size]
+        for lane in range(part.size):
+            lanes[lane] += part[lane]
+    return _sum_in_eight(lanes) + _sum_in_eight(row[blocks * lanes.size :])
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _sum_in_eight(row):  # type: ignore[no-untyped-def]
+    """Eight running sums hide the latency of an addition, in an order that numpy can repeat."""
+    a = b = c = d = e = f = g = h = 0.0
+    blocks = row.size // 8
+    for block in range(blocks):
+        x = row[8 * block : 8 * block + 8]
+        a += x[0]
+        b += x[1]
+        c += x[2]
+        d += x[3]
+        e += x[4]
+        f += x[5]
+        g += x[6]
+        h += x[7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for value in row[8 * blocks :]:
+        total += value
+    return total
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _histogram(bits, start, stride, histogram):  # type: ignore[no-untyped-def]
+    for index in range(start, bits.size, stride):
+        histogram[bits[index] >> _SHIFT] += 1

@@ -1,0 +1,1 @@
+"""Range methods: from statistics to the interval that the integers cover."""

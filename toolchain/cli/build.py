@@ -1,0 +1,88 @@
+"""`tc build`: the whole way from the config to checked files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolchain.cli.failures import tell
+from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
+from toolchain.cli.settings import SetOption, Settings, TargetOption
+from toolchain.errors import CheckFailed, Code, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolchain.render.results import TargetResult
+
+
+class Stage(StrEnum):
+    """Where a build may stop."""
+
+    OPTIMIZE = "optimize"
+    QUANTIZE = "quantize"
+    MIXED_PRECISION = "mixed-precision"
+    COMPILE = "compile"
+    CHECK = "check"
+
+
+def build(  # noqa: PLR0913 - one parameter per option
+    *,
+    config: Annotated[Path, typer.Option("--config", "-c", help="Config file (TOML, JSON, YAML).")],
+    target: TargetOption = None,
+    assignments: SetOption = None,
+    until: Annotated[Stage | None, typer.Option(help="Stop behind this stage.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
+    samples: Annotated[int | None, typer.Option(help="How many samples to calibrate on.")] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Accept checks that cannot be executed here.")
+    ] = False,
+    form: FormatOption = Format.TEXT,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Build a model for one or more targets, and check it."""
+    from toolchain.pipeline.build import build as run_build
+    from toolchain.plugin.manager import PluginManager
+
+    speak = Output(form, verbose=verbose, quiet=quiet)
+    settings = Settings(
+        config=config,
+        targets=tuple(target or ()),
+        assignments=tuple(assignments or ()),
+        output=output,
+        samples=samples,
+    )
+    manager = PluginManager.load()
+    result = run_build(
+        settings.resolve(manager),
+        manager=manager,
+        until=None if until is None else str(until),
+        progress=speak.progress(),
+        allow_missing=allow_missing,
+    )
+    speak.build(result.targets)
+    speak.answer(result, str(result.output))
+    problems = tuple(_failed_checks(result.targets))
+    if problems:
+        # Told here, because the answer stands already: JSON must stay one document.
+        failure = CheckFailed.of(problems)
+        tell(failure)
+        raise typer.Exit(failure.exit_code)
+
+
+def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
+    for result in results:
+        rows = result.check.rows if result.check is not None else ()
+        for row in rows:
+            if not row.passed:
+                yield Problem(
+                    code=Code.CHECK_FAILED,
+                    message=f"{row.comparison} differ beyond the tolerance on {result.target}",
+                    where=row.tensor,
+                    got=f"{row.metric} {row.value:.6g}",
+                    allowed=f"{row.limit:.6g}",
+                )

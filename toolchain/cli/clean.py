@@ -1,0 +1,37 @@
+"""`tc clean`: remove what builds have written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolchain.cli.output import Format, FormatOption, Output
+from toolchain.cli.settings import SetOption, Settings, TargetOption
+
+
+def clean(
+    config: Annotated[Path, typer.Option("--config", "-c", help="Config file of the build.")],
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Only the cache; keep the results.")
+    ] = False,
+    target: TargetOption = None,
+    assignments: SetOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Remove the output of a build, or only its cache."""
+    from toolchain.pipeline.clean import clean as remove
+    from toolchain.plugin.manager import PluginManager
+    from toolchain.render.figures import size
+
+    settings = Settings(
+        config=config,
+        targets=tuple(target or ()),
+        assignments=tuple(assignments or ()),
+        output=output,
+    )
+    folder = Path(settings.resolve(PluginManager.load()).builds[0].output)
+    freed = remove(folder, cache_only=cache)
+    Output(form).answer({"output": folder, "freed_bytes": freed}, f"{folder}: freed {size(freed)}")

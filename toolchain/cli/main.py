@@ -1,0 +1,79 @@
+"""The command `tc`: its commands, and the one place where errors end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.main import get_command
+
+from toolchain.cli.build import build
+from toolchain.cli.clean import clean
+from toolchain.cli.config import config
+from toolchain.cli.explain import explain
+from toolchain.cli.failures import report
+from toolchain.cli.inspect import inspect
+from toolchain.cli.plugins import plugins
+from toolchain.cli.targets import targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Plain help: drawing it with rich would cost a third of the time that `tc --help` may take.
+app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
+app.command()(build)
+app.add_typer(config)
+for _command in (inspect, targets, plugins, explain, clean):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line of the process; never returns."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The words behind `tc`; none shows the help.
+
+    Returns:
+        The exit code (docs/reference/errors.md).
+    """
+    try:
+        code = _invoke(arguments or ["--help"])
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - everything ends here
+        return report(error, arguments)
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    # Not `app(...)`, which would handle interrupts and closed pipes in its own way.
+    command = get_command(app)
+    try:
+        with command.make_context("tc", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return 0
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"tc {version('toolchain')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def tc(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """From a float ONNX model to a verified integer program, on any edge chip."""

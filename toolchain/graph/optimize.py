@@ -1,0 +1,177 @@
+"""From a user's model to the simplified float model, with the proof that both compute the same."""
+
+from __future__ import annotations
+
+import tempfile
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain.core.reports import OptimizeReport, PassRow
+from toolchain.errors import Code, ConfigError, ModelError, Problem
+from toolchain.graph.inputs import describe, shape_overrides
+from toolchain.graph.load import load_model
+from toolchain.graph.normalize import normalize
+from toolchain.graph.opset import OPSET
+from toolchain.graph.proof import Proof, compare, run_model
+from toolchain.graph.read import is_compressed, read_bytes
+from toolchain.graph.save import save_model
+from toolchain.graph.shapes import infer_shapes, observe_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import onnx_ir as ir
+
+    from toolchain.core.artifacts import ModelArtifact
+    from toolchain.core.dtypes import Array
+    from toolchain.core.options import InputOptions, OptimizeOptions
+    from toolchain.core.registry import PassDef
+    from toolchain.core.samples import SampleStore
+
+MAX_ROUNDS = 8
+"""Passes are repeated until none changes anything, at most so often."""
+
+
+def optimize(
+    source: Path,
+    destination: Path,
+    inputs: Sequence[InputOptions],
+    options: OptimizeOptions,
+    passes: Sequence[PassDef],
+    samples: SampleStore | None,
+) -> tuple[ModelArtifact, OptimizeReport]:
+    """Normalize and simplify the model of `source`, write it to `destination` and prove it equal.
+
+    Shapes that cannot be inferred are observed on `samples`. The proof runs the file as given and
+    the result on `options.proof_samples` samples; without samples, or with `options.prove` off,
+    there is none and the report says 0 samples. Raises ConfigError (UNKNOWN_NAME) for a pass in
+    `options.skip` that does not exist, ModelError (PASS_CHANGED_RESULT) that names the pass which
+    changed an output beyond the tolerance, and whatever `load_model` and `normalize` raise.
+    """
+    chosen = _chosen(passes, options.skip)
+    model, opset = _normalized(source, inputs)
+    rows = tuple(apply_passes(model, chosen))
+    feeds = [] if samples is None else list(samples.batches(1, options.proof_samples))
+    observe_shapes(model, *feeds)
+    artifact = save_model(model, destination)
+    del model
+    proof = Proof(rows=(), failures=())
+    if options.prove and feeds:
+        expected = _run_original(source, inputs, feeds)
+        proof = compare(expected, run_model(destination, feeds), options)
+        if proof.failures:
+            destination.unlink()
+            raise _blame(source, inputs, chosen, options, (feeds, expected, proof))
+    return artifact, OptimizeReport(
+        passes=rows,
+        proof=proof.rows,
+        samples=len(feeds) if proof.rows else 0,
+        opset_before=opset,
+        opset_after=OPSET,
+    )
+
+
+def apply_passes(model: ir.Model, passes: Sequence[PassDef]) -> Iterator[PassRow]:
+    """Run `passes` in order until nothing changes, yielding a row after each.
+
+    Behind the first round only passes that changed something yield. Shapes are inferred again
+    after every round.
+    """
+    for number in range(MAX_ROUNDS):
+        changed_any = False
+        for definition in passes:
+            before = len(model.graph)
+            changed = definition.function(model)
+            changed_any |= changed
+            if changed or number == 0:
+                yield PassRow(
+                    name=definition.name,
+                    nodes_before=before,
+                    nodes_after=len(model.graph),
+                    changed=changed,
+                )
+        if not changed_any:
+            return
+        infer_shapes(model)
+
+
+def _chosen(passes: Sequence[PassDef], skip: Sequence[str]) -> list[PassDef]:
+    names = [definition.name for definition in passes]
+    problems = [
+        Problem(
+            code=Code.UNKNOWN_NAME,
+            message="There is no such pass",
+            where="optimize.skip",
+            got=name,
+            allowed=", ".join(names),
+            hint=f"did you mean {close[0]!r}?"
+            if (close := get_close_matches(name, names, n=1))
+            else None,
+        )
+        for name in skip
+        if name not in names
+    ]
+    if problems:
+        raise ConfigError.of(problems)
+    ordered = sorted(passes, key=lambda definition: definition.phase)
+    return [definition for definition in ordered if definition.name not in skip]
+
+
+def _normalized(source: Path, inputs: Sequence[InputOptions]) -> tuple[ir.Model, int]:
+    """The normalized model and the opset it came in."""
+    model = load_model(source)
+    opset = model.graph.opset_imports[""]
+    found = describe([v for v in model.graph.inputs if not v.is_initializer()])
+    return normalize(model, shape_overrides(found, inputs)), opset
+
+
+def _run_original(
+    source: Path, inputs: Sequence[InputOptions], feeds: Sequence[Mapping[str, Array]]
+) -> list[dict[str, Array]]:
+    """Outputs of the file as given, or normalized where onnxruntime is too old for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "original.onnx"
+        try:
+            if not is_compressed(source):
+                return run_model(source, feeds)
+            path.write_bytes(read_bytes(source))
+            return run_model(path, feeds)
+        except ModelError:
+            model, _ = _normalized(source, inputs)
+            save_model(model, path)
+            return run_model(path, feeds)
+
+
+def _blame(
+    source: Path,
+    inputs: Sequence[InputOptions],
+    passes: Sequence[PassDef],
+    options: OptimizeOptions,
+    found: tuple[Sequence[Mapping[str, Array]], Sequence[Mapping[str, Array]], Proof],
+) -> ModelError:
+    """Do everything again step by step; the error names the first step that changed results."""
+    feeds, expected, proof = found
+    model, _ = _normalized(source, inputs)
+    step = "normalize"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "step.onnx"
+
+        def differs() -> bool:
+            nonlocal proof
+            save_model(model, path)
+            latest = compare(expected, run_model(path, feeds), options)
+            proof = latest if latest.failures else proof
+            return bool(latest.failures)
+
+        if not differs():
+            steps = (row.name for row in apply_passes(model, passes) if row.changed)
+            step = next((name for name in steps if differs()), "optimize")
+    return ModelError(
+        Code.PASS_CHANGED_RESULT,
+        f"The step {step!r} changed what the model computes",
+        where=step,
+        got="; ".join(proof.failures),
+        allowed=f"atol {options.atol:g} + rtol {options.rtol:g} * largest magnitude",
+        hint=f'set optimize.skip = ["{step}"], or a larger optimize.rtol if this is harmless',
+    )

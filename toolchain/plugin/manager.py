@@ -1,0 +1,264 @@
+"""Finds plugins, checks what they return, and says who provides what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import pluggy
+
+from toolchain.core.registry import (
+    AlgorithmDef,
+    DataReaderDef,
+    MetricDef,
+    PassDef,
+    PreprocessorDef,
+    RangeMethodDef,
+)
+from toolchain.core.target import TargetDef
+from toolchain.errors import Code, PluginError, Problem, ToolchainError
+from toolchain.plugin import specs
+from toolchain.plugin.markers import ENTRY_POINTS, PROJECT
+
+Record = TypeVar("Record")
+
+COLLECTING: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "tc_targets": TargetDef,
+        "tc_range_methods": RangeMethodDef,
+        "tc_algorithms": AlgorithmDef,
+        "tc_data_readers": DataReaderDef,
+        "tc_preprocessors": PreprocessorDef,
+        "tc_passes": PassDef,
+        "tc_metrics": MetricDef,
+    }
+)
+"""Collecting hooks and the record each returns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRow:
+    """One plugin as `tc plugins` shows it.
+
+    Attributes:
+        name: Name of its entry point.
+        distribution: Distribution that installed it.
+        version: Version of the distribution.
+        provides: "hook: name" for every record, and the stage hooks it answers.
+        error: Why it could not be imported, else None.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    provides: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class PluginManager:
+    """All plugins of one run; no global state."""
+
+    def __init__(self, plugins: Iterable[tuple[PluginRow, object]]) -> None:
+        """Register `plugins` in the order given.
+
+        Raises:
+            PluginError: A hook that does not exist or an argument that it does not have.
+        """
+        self._pluggy = pluggy.PluginManager(PROJECT)
+        self._pluggy.add_hookspecs(specs)
+        self._rows: dict[str, PluginRow] = {}
+        for row, module in plugins:
+            self._rows[row.name] = row
+            if row.error is None:
+                self._register(row, module)
+        self._records: dict[str, dict[str, tuple[str, Any]]] = {}
+
+    @classmethod
+    def load(cls) -> PluginManager:
+        """All plugins installed under the entry-point group, in the order of their names.
+
+        One that cannot be imported is kept as a row with its error, so that the others still work.
+        """
+        found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+        return cls(_load(point) for point in found)
+
+    @property
+    def pluggy(self) -> pluggy.PluginManager:
+        """The underlying manager, for the facade."""
+        return self._pluggy
+
+    def describe(self) -> tuple[PluginRow, ...]:
+        """All plugins, with what they provide or why they are broken."""
+        rows = []
+        for name, row in self._rows.items():
+            provides = [
+                f"{hook.removeprefix('tc_')}: {record}"
+                for hook in COLLECTING
+                for record, (owner, _) in self._collected(hook).items()
+                if owner == name
+            ]
+            plugin = self._pluggy.get_plugin(name)
+            if plugin is not None:
+                callers = self._pluggy.get_hookcallers(plugin) or []
+                provides += sorted(c.name for c in callers if c.name not in COLLECTING)
+            rows.append(replace(row, provides=tuple(provides)))
+        return tuple(rows)
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the plugins that could be imported, in order of registration."""
+        return tuple(name for name, row in self._rows.items() if row.error is None)
+
+    def module(self, name: str) -> object:
+        """The module or object that was registered under `name`."""
+        return self._pluggy.get_plugin(name)
+
+    def version(self, name: str) -> str:
+        """Version of the distribution that installed a plugin."""
+        return self._rows[name].version
+
+    def broken(self) -> tuple[PluginRow, ...]:
+        """Plugins that could not be imported."""
+        return tuple(row for row in self._rows.values() if row.error is not None)
+
+    def targets(self) -> Mapping[str, TargetDef]:
+        """Targets by name."""
+        return self._by_name("tc_targets", TargetDef)
+
+    def range_methods(self) -> Mapping[str, RangeMethodDef]:
+        """Range methods by name."""
+        return self._by_name("tc_range_methods", RangeMethodDef)
+
+    def algorithms(self) -> Mapping[str, AlgorithmDef]:
+        """Algorithms by name."""
+        return self._by_name("tc_algorithms", AlgorithmDef)
+
+    def data_readers(self) -> Mapping[str, DataReaderDef]:
+        """Data readers by name, in the order in which they are asked."""
+        return self._by_name("tc_data_readers", DataReaderDef)
+
+    def preprocessors(self) -> Mapping[str, PreprocessorDef]:
+        """Preprocessors by name."""
+        return self._by_name("tc_preprocessors", PreprocessorDef)
+
+    def passes(self) -> tuple[PassDef, ...]:
+        """Passes in the order in which they run."""
+        found = self._by_name("tc_passes", PassDef).values()
+        return tuple(sorted(found, key=lambda each: each.phase))
+
+    def metrics(self) -> Mapping[str, MetricDef]:
+        """Metrics by name."""
+        return self._by_name("tc_metrics", MetricDef)
+
+    def owner(self, hook: str, name: str) -> str:
+        """Name of the plugin that provides the record `name` of a collecting hook."""
+        return self._collected(hook)[name][0]
+
+    def provider(self, plugin: str) -> str:
+        """A plugin as error messages name it: with distribution and version."""
+        row = self._rows[plugin]
+        return f"{row.name} ({row.distribution} {row.version})"
+
+    def _by_name(self, hook: str, kind: type[Record]) -> Mapping[str, Record]:
+        records = self._collected(hook)
+        return {name: record for name, (_, record) in records.items() if isinstance(record, kind)}
+
+    def _collected(self, hook: str) -> dict[str, tuple[str, Any]]:
+        """Records of a collecting hook; asked once, and only when somebody needs them.
+
+        Raises:
+            PluginError: A plugin that raised or returned something else, or two of one name.
+        """
+        if hook not in self._records:
+            self._records[hook] = self._collect(hook, COLLECTING[hook])
+        return self._records[hook]
+
+    def _register(self, row: PluginRow, module: object) -> None:
+        try:
+            self._pluggy.register(module, name=row.name)
+            self._pluggy.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(
+                Code.PLUGIN_UNKNOWN_HOOK,
+                "The plugin implements a hook or takes an argument that does not exist",
+                where=self.provider(row.name),
+                got=str(error).splitlines()[-1],
+                hint="compare the spelling with docs/reference/hooks.md",
+            ) from error
+
+    def _collect(self, hook: str, kind: type[Any]) -> dict[str, tuple[str, Any]]:
+        """Records of all plugins by name, each with its owner."""
+        found: dict[str, tuple[str, Any]] = {}
+        problems: list[Problem] = []
+        for name in self._rows:
+            for record in self._ask(hook, name, kind):
+                label = record.spec.name if isinstance(record, TargetDef) else record.name
+                if label in found:
+                    problems.append(
+                        Problem(
+                            code=Code.PLUGIN_CONFLICT,
+                            message=f"Two plugins provide `{label}`",
+                            where=hook,
+                            got=f"{self.provider(found[label][0])} and {self.provider(name)}",
+                            hint="uninstall one of them",
+                        )
+                    )
+                found.setdefault(label, (name, record))
+        if problems:
+            raise PluginError.of(problems)
+        return found
+
+    def _ask(self, hook: str, name: str, kind: type[Any]) -> list[Any]:
+        """What one plugin returns for a collecting hook, checked."""
+        plugin = self._pluggy.get_plugin(name)
+        implementation = None if plugin is None else getattr(plugin, hook, None)
+        if implementation is None:
+            return []
+        records = guarded(self.provider(name), hook, lambda: list(implementation()))
+        for record in records:
+            if not isinstance(record, kind):
+                raise bad_return(self.provider(name), hook, record, kind.__name__)
+        return records
+
+
+def guarded(provider: str, hook: str, call: Any) -> Any:
+    """Run plugin code; what it raises, other than our own errors, becomes a PluginError."""
+    try:
+        return call()
+    except (ToolchainError, KeyboardInterrupt, MemoryError):
+        raise
+    except OSError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            Code.PLUGIN_RAISED,
+            f"The plugin raised {type(error).__name__}: {error}",
+            where=f"{provider}, hook {hook}",
+            hint="report this to the author of the plugin; `-v` shows the traceback",
+        ) from error
+
+
+def bad_return(provider: str, hook: str, got: object, wanted: str) -> PluginError:
+    """The error of a hook that returned something else than its contract says."""
+    return PluginError(
+        Code.PLUGIN_BAD_RETURN,
+        "The plugin returned something the hook does not allow",
+        where=f"{provider}, hook {hook}",
+        got=f"{type(got).__name__}: {str(got)[:80]}",
+        allowed=wanted,
+    )
+
+
+def _load(point: EntryPoint) -> tuple[PluginRow, object]:
+    distribution = point.dist
+    row = PluginRow(
+        name=point.name,
+        distribution="unknown" if distribution is None else distribution.name,
+        version="unknown" if distribution is None else distribution.version,
+    )
+    try:
+        return row, point.load()
+    except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises must not stop the rest
+        return replace(row, error=f"{type(error).__name__}: {error}"), None

@@ -1,0 +1,13 @@
+"""The markers of hook specifications and implementations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pluggy
+
+PROJECT: Final = "toolchain"
+ENTRY_POINTS: Final = "toolchain.plugins"
+
+hookspec: Final = pluggy.HookspecMarker(PROJECT)
+hookimpl: Final = pluggy.HookimplMarker(PROJECT)

@@ -1,0 +1,146 @@
+"""Binary, Table, Softmax, Quantize, Dequantize and Rescale (docs/numerics.md, 2, 6 and 8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolchain.program.interpreter.context import invalid, require_int32
+from toolchain.program.records import Binary, BinaryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from toolchain.core.dtypes import Array
+    from toolchain.program.interpreter.context import Context, Run
+    from toolchain.program.records import Dequantize, Quantize, Rescale, Softmax, Table, Tensor
+
+
+def prepare_binary(op: Binary, context: Context) -> Run:
+    """Sum, difference or product of two inputs."""
+    largest_a = context.magnitude(op, op.inputs[0], op.a_zero_point)
+    largest_b = context.magnitude(op, op.inputs[1], op.b_zero_point)
+    grid = context.grid(op, op.zero_point, (op.low, op.high))
+    dtype = context.tensor(op.outputs[0]).dtype
+    real = {
+        BinaryKind.ADD: _add,
+        BinaryKind.SUB: _sub,
+        BinaryKind.MUL: _mul,
+    }[op.kind]
+    if op.kind is BinaryKind.MUL:
+        require_int32(op, largest_a * largest_b)
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (context.kernels.saturate(real(op, inputs[0], inputs[1]), grid, dtype),)
+
+    return run
+
+
+def _add(op: Binary, a: Array, b: Array) -> NDArray[np.float32]:
+    return np.add(_steps(a, op.a_zero_point, op.a_factor), _steps(b, op.b_zero_point, op.b_factor))
+
+
+def _sub(op: Binary, a: Array, b: Array) -> NDArray[np.float32]:
+    return np.subtract(
+        _steps(a, op.a_zero_point, op.a_factor), _steps(b, op.b_zero_point, op.b_factor)
+    )
+
+
+def _mul(op: Binary, a: Array, b: Array) -> NDArray[np.float32]:
+    product = np.multiply(
+        np.subtract(a, op.a_zero_point, dtype=np.int32),
+        np.subtract(b, op.b_zero_point, dtype=np.int32),
+    )
+    return product.astype(np.float32) * np.float32(op.a_factor)
+
+
+def _steps(x: Array, zero_point: int, factor: float) -> NDArray[np.float32]:
+    """float32(x - zero_point) * factor; the difference is exact in 17 bits or, wider, in int64."""
+    if x.dtype.itemsize <= 2:
+        centred = np.subtract(x, np.float32(zero_point), dtype=np.float32)
+    else:
+        centred = np.subtract(x, zero_point, dtype=np.int64).astype(np.float32)
+    return np.multiply(centred, np.float32(factor))
+
+
+def prepare_table(op: Table, context: Context) -> Run:
+    """Any unary function of an 8-bit value."""
+    source, target = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
+    if not source.dtype.is_integer or source.dtype.bits > 8:
+        raise invalid(op, "A table is indexed by integers of at most 8 bits", source.dtype)
+    table = context.constant(op, op.table, target.dtype.numpy.type, (256,))
+    first = source.dtype.qmin
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (context.kernels.look_up(inputs[0], first, table),)
+
+    return run
+
+
+def prepare_softmax(op: Softmax, context: Context) -> Run:
+    """Softmax with integer exponentials."""
+    source, target = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
+    if not source.dtype.is_integer or source.dtype.bits > 8:
+        raise invalid(op, "Softmax reads integers of at most 8 bits", source.dtype)
+    if not 0 <= op.axis < len(source.shape):
+        raise invalid(op, "The axis lies outside the tensor", op.axis)
+    exponentials = context.constant(op, op.exponentials, np.int32, (256,))
+    if exponentials[0] < 1 or exponentials.min() < 0:
+        raise invalid(op, "Exponentials must be >= 0, and that of 0 positive")
+    grid = context.grid(op, op.zero_point)
+    factor = np.float32(op.factor)
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        x = inputs[0].astype(np.int32)
+        distance = np.max(x, axis=op.axis, keepdims=True) - x
+        exponential = context.kernels.look_up(distance, 0, exponentials)
+        total = np.sum(exponential, axis=op.axis, keepdims=True, dtype=np.int64)
+        share = exponential.astype(np.float32) / total.astype(np.float32)
+        return (context.kernels.saturate(share * factor, grid, target.dtype),)
+
+    return run
+
+
+def prepare_quantize(op: Quantize, context: Context) -> Run:
+    """float32 to integer."""
+    target = context.tensor(op.outputs[0])
+    scale, grid = _scale(op, target), context.grid(op, target.zero_point)
+    if context.tensor(op.inputs[0]).dtype.is_integer:
+        raise invalid(op, "The input must be float32")
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (context.kernels.saturate(np.divide(inputs[0], scale), grid, target.dtype),)
+
+    return run
+
+
+def prepare_dequantize(op: Dequantize, context: Context) -> Run:
+    """Integer to float32."""
+    source = context.tensor(op.inputs[0])
+    scale = _scale(op, source)
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (_steps(inputs[0], source.zero_point, float(scale)),)
+
+    return run
+
+
+def prepare_rescale(op: Rescale, context: Context) -> Run:
+    """Integer to integer of other parameters."""
+    dtype = context.tensor(op.outputs[0]).dtype
+    grid = context.grid(op, op.zero_point)
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        real = _steps(inputs[0], op.x_zero_point, op.factor)
+        return (context.kernels.saturate(real, grid, dtype),)
+
+    return run
+
+
+def _scale(op: Quantize | Dequantize, tensor: Tensor) -> np.float32:
+    if tensor.scale is None or not tensor.dtype.is_integer:
+        raise invalid(op, f"Tensor {tensor.name!r} must be quantized")
+    return np.float32(tensor.scale)

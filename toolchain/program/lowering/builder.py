@@ -1,0 +1,185 @@
+"""The program under construction, and what the lowering of every operator needs to know."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from toolchain.core.dtypes import Array, DType
+from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.target import TargetSpec
+from toolchain.errors import Code, CompileError
+from toolchain.numerics.affine import dequantize, quantize
+from toolchain.program.lowering.quantized import (
+    DEQUANTIZE,
+    QUANTIZE,
+    Quantized,
+    dequantized_values,
+    quantized_output,
+)
+from toolchain.program.records import (
+    Dequantize,
+    Operation,
+    Program,
+    Rescale,
+    Table,
+    Tensor,
+)
+from toolchain.quantization.qdq import FLOAT_NODES
+
+
+class Builder:
+    """Collects tensors, constants and operations of one program."""
+
+    def __init__(self, graph: GraphView, target: TargetSpec) -> None:
+        self.graph = graph
+        self.target = target
+        self.dequantized = dequantized_values(graph, target.rounding)
+        self.float_nodes = frozenset(json.loads(graph.metadata.get(FLOAT_NODES, "[]")))
+        self.done: set[str] = set()
+        self._tensors: dict[str, Tensor] = {}
+        self._constants: dict[str, Array] = {}
+        self._operations: list[Operation] = []
+
+    def program(self, name: str) -> Program:
+        """The finished program."""
+        return Program(
+            name=name,
+            rounding=self.target.rounding,
+            inputs=tuple(value.name for value in self.graph.inputs),
+            outputs=tuple(value.name for value in self.graph.outputs),
+            tensors=self._tensors,
+            constants=self._constants,
+            operations=tuple(self._operations),
+        )
+
+    def add(self, operation: Operation) -> None:
+        """Append an operation."""
+        self._operations.append(operation)
+
+    def constant(self, name: str, array: Array) -> str:
+        """Register a constant under a unique name, which is returned."""
+        unique, number = name, 1
+        while unique in self._constants and not _same(self._constants[unique], array):
+            unique, number = f"{name}.{number}", number + 1
+        if unique not in self._constants:
+            self._constants[unique] = np.array(array, order="C")
+        return unique
+
+    def float_tensor(self, value: ValueView) -> str:
+        """Register a tensor that is not quantized (float, or indices and shapes)."""
+        shape = value.static_shape
+        if shape is None:
+            raise CompileError(
+                Code.LOWERING_FAILED,
+                "A tensor has no static shape",
+                where=value.name,
+                got=value.shape,
+                hint="give all dimensions of the model inputs by `[[input]] shape`",
+            )
+        dtype = value.dtype or DType.FLOAT32
+        self._tensors.setdefault(value.name, Tensor(name=value.name, dtype=dtype, shape=shape))
+        return value.name
+
+    def integer_tensor(self, found: Quantized, shape: tuple[int, ...], name: str = "") -> str:
+        """Register the tensor that holds the integers of `found`."""
+        label = name or found.name
+        self._tensors.setdefault(
+            label,
+            Tensor(
+                name=label,
+                dtype=found.params.spec.dtype,
+                shape=shape,
+                scale=float(found.scale),
+                zero_point=found.zero_point,
+            ),
+        )
+        return label
+
+    def integers(self, value: ValueView | None) -> Quantized | None:
+        """The integers that a node reads through DequantizeLinear, or None where it reads float."""
+        return None if value is None else self.dequantized.get(value.name)
+
+    def read_float(self, value: ValueView) -> str:
+        """A float tensor of `value`: itself, or its integers dequantized (once)."""
+        found = self.dequantized.get(value.name)
+        if found is None:
+            return self.float_tensor(value)
+        if value.name not in self._tensors:
+            self.float_tensor(value)
+            if found.constant is not None:
+                raise CompileError(
+                    Code.LOWERING_FAILED, "A quantized constant is read as a tensor", where=value.name
+                )
+            self.add(
+                Dequantize(
+                    name=f"{value.name}/dequantize", inputs=(found.name,), outputs=(value.name,)
+                )
+            )
+        return value.name
+
+    def float_constant(self, value: ValueView) -> Array | None:
+        """The float array of an initializer, or of a quantized initializer dequantized."""
+        found = self.dequantized.get(value.name)
+        if found is not None and found.constant is not None:
+            return dequantize(found.constant, found.params)
+        return value.constant
+
+    def sole_quantizer(self, value: str) -> NodeView | None:
+        """The one QuantizeLinear that is the only reader of `value`, or None."""
+        uses = self.graph.uses(value)
+        if value in self.graph.output_names or len(uses) != 1:
+            return None
+        node = uses[0].node
+        return node if node.op_type == QUANTIZE and uses[0].position == 0 else None
+
+    def quantized_by(self, node: NodeView) -> Quantized:
+        """What a QuantizeLinear writes; the node counts as lowered from now on."""
+        self.done.add(node.name)
+        return quantized_output(node, self.target.rounding)
+
+    def rescale_tensor(
+        self,
+        name: str,
+        source: Quantized,
+        tensor: str,
+        result: Quantized,
+        shape: tuple[int, ...],
+        output: str = "",
+    ) -> None:
+        """`tensor`, integers in `source`'s parameters, into integers of `result`.
+
+        A table for 8 bits, else a multiplier. Writes the tensor `output`, or `result`'s own.
+        """
+        inputs, outputs = (tensor,), (self.integer_tensor(result, shape, name=output),)
+        if source.params.spec.dtype.bits == 8:
+            table = quantize(dequantize(all_codes(source), source.params), result.params)
+            constant = self.constant(f"{name}/table", table)
+            self.add(Table(name=name, inputs=inputs, outputs=outputs, table=constant))
+            return
+        self.add(
+            Rescale(
+                name=name,
+                inputs=inputs,
+                outputs=outputs,
+                x_zero_point=source.zero_point,
+                factor=float(np.float32(source.scale / result.scale)),
+                zero_point=result.zero_point,
+            )
+        )
+
+
+def all_codes(found: Quantized) -> Array:
+    """Every integer of an 8-bit type, smallest first."""
+    dtype = found.params.spec.dtype
+    return np.arange(dtype.qmin, dtype.qmax + 1).astype(dtype.numpy)
+
+
+def is_quantization(node: NodeView) -> bool:
+    """True for QuantizeLinear and DequantizeLinear."""
+    return node.op_type in (QUANTIZE, DEQUANTIZE)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and bool(np.array_equal(a, b))

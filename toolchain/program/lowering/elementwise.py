@@ -1,0 +1,116 @@
+"""Element-wise operators: sums, products, unary functions as tables, softmax."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.core.dtypes import Array
+from toolchain.core.graph_view import NodeView
+from toolchain.numerics.affine import dequantize, quantize
+from toolchain.numerics import series
+from toolchain.program.float_ops import SUPPORTED, evaluate
+from toolchain.program.lowering.builder import Builder, all_codes
+from toolchain.program.lowering.finish import integer_output
+from toolchain.program.lowering.quantized import Quantized
+from toolchain.program.records import Binary, BinaryKind, FloatOp, Softmax, Table
+
+_KINDS = {"Add": BinaryKind.ADD, "Sub": BinaryKind.SUB, "Mul": BinaryKind.MUL}
+
+
+def lower_binary(builder: Builder, node: NodeView) -> bool:
+    """Add, Sub and Mul of two quantized operands, one of which may be constant."""
+    a, b = builder.integers(node.input(0)), builder.integers(node.input(1))
+    if a is None or b is None or not a.per_tensor or not b.per_tensor:
+        return False
+    found = integer_output(builder, node, clamps=True)
+    if found is None:
+        return False
+    kind, out = _KINDS[node.op_type], found.quantized
+    product = kind is BinaryKind.MUL
+    a_scale = np.float32(a.scale * b.scale) if product else a.scale
+    builder.add(
+        Binary(
+            name=node.name,
+            inputs=(_operand(builder, a), _operand(builder, b)),
+            outputs=(builder.integer_tensor(out, found.shape),),
+            kind=kind,
+            a_zero_point=a.zero_point,
+            b_zero_point=b.zero_point,
+            a_factor=float(np.float32(a_scale / out.scale)),
+            b_factor=1.0 if product else float(np.float32(b.scale / out.scale)),
+            zero_point=out.zero_point,
+            low=found.low,
+            high=found.high,
+        )
+    )
+    return True
+
+
+def _operand(builder: Builder, found: Quantized) -> str:
+    return found.name if found.constant is None else builder.constant(found.name, found.constant)
+
+
+def lower_table(builder: Builder, node: NodeView) -> bool:
+    """Any function of one 8-bit value whose other inputs are scalar constants."""
+    x = builder.integers(node.input(0))
+    eight_bit = x is not None and x.constant is None and x.params.spec.dtype.bits == 8
+    if x is None or not eight_bit or not x.per_tensor or len(node.outputs) != 1:
+        return False
+    others = [None if v is None else builder.float_constant(v) for v in node.inputs[1:]]
+    open_inputs = [v for v, a in zip(node.inputs[1:], others, strict=True) if v and a is None]
+    wide = any(a is not None and a.size != 1 for a in others)
+    if open_inputs or wide or node.op_type not in SUPPORTED:
+        return False
+    found = integer_output(builder, node, clamps=False)
+    if found is None:
+        return False
+    real = dequantize(all_codes(x), x.params)
+    result = _apply(node, real, others)
+    table = quantize(np.asarray(result, np.float32), found.quantized.params)
+    builder.add(
+        Table(
+            name=node.name,
+            inputs=(x.name,),
+            outputs=(builder.integer_tensor(found.quantized, found.shape),),
+            table=builder.constant(f"{node.name}/table", table),
+        )
+    )
+    return True
+
+
+def _apply(node: NodeView, real: NDArray[np.float32], others: list[Array | None]) -> Array:
+    """The node's function on every representable input."""
+    scalars = [None if array is None else array.reshape(()) for array in others]
+    op = FloatOp(
+        name=node.name, inputs=(), outputs=(), op_type=node.op_type, attributes=node.attributes
+    )
+    (result,) = evaluate(op, [real, *scalars])
+    return np.nan_to_num(result, nan=0.0, posinf=np.inf, neginf=-np.inf)
+
+
+def lower_softmax(builder: Builder, node: NodeView) -> bool:
+    """Softmax of an 8-bit value."""
+    x = builder.integers(node.input(0))
+    shape = node.outputs[0].static_shape
+    eight_bit = x is not None and x.constant is None and x.params.spec.dtype.bits == 8
+    if x is None or shape is None or not eight_bit or not x.per_tensor:
+        return False
+    found = integer_output(builder, node, clamps=False)
+    if found is None:
+        return False
+    out = found.quantized
+    distances = np.arange(256, dtype=np.float64) * -float(x.scale)
+    exponentials = np.rint(series.exp(distances) * 2.0**23).astype(np.int32)
+    builder.add(
+        Softmax(
+            name=node.name,
+            inputs=(x.name,),
+            outputs=(builder.integer_tensor(out, found.shape),),
+            axis=node.int_attribute("axis", -1) % len(shape),
+            exponentials=builder.constant(f"{node.name}/exponentials", exponentials),
+            factor=float(np.float32(np.float32(1.0) / out.scale)),
+            zero_point=out.zero_point,
+        )
+    )
+    return True

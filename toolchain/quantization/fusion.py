@@ -1,0 +1,51 @@
+"""Activations that an accumulating operator absorbs before requantization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from toolchain.core.dtypes import DType
+from toolchain.core.graph_view import GraphView, NodeView
+from toolchain.core.target import Support, TargetSpec
+from toolchain.quantization.precision import NodePrecision
+
+CLAMPING = frozenset(
+    {"Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool"}
+)
+"""Operators whose requantization can clamp its result."""
+
+
+def fused_values(
+    graph: GraphView,
+    target: TargetSpec,
+    integer: Set[str],
+    precision: Mapping[str, NodePrecision],
+) -> dict[str, str]:
+    """Value before an absorbed activation to the value behind it.
+
+    An activation is absorbed if the target fuses its operator, both nodes run on integers, it is the
+    only reader of the value, the value is no model output, and no rule wants the value stored.
+    """
+    fused: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.name not in integer or node.op_type not in CLAMPING:
+            continue
+        if target.ops[node.op_type].support is Support.MOVE:
+            continue
+        behind = absorbed_activation(graph, node, target)
+        asked = precision.get(node.name)
+        wants_output = asked is not None and asked.output_dtype is not None
+        if behind is not None and behind.name in integer and not wants_output:
+            fused[node.outputs[0].name] = behind.outputs[0].name
+    return fused
+
+
+def absorbed_activation(graph: GraphView, node: NodeView, target: TargetSpec) -> NodeView | None:
+    """The activation node that `node` absorbs on `target`, or None."""
+    value = node.outputs[0].name
+    uses = graph.uses(value)
+    if len(uses) != 1 or value in graph.output_names:
+        return None
+    behind = uses[0].node
+    single = behind.op_type in target.fused_activations and uses[0].position == 0
+    return behind if single and behind.outputs[0].dtype is DType.FLOAT32 else None

@@ -1,0 +1,89 @@
+"""From plan and parameters to the QDQ model."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from toolchain.core.artifacts import ModelArtifact
+from toolchain.core.dtypes import Array
+from toolchain.core.graph_view import GraphView
+from toolchain.core.quant import Edge, ParamSet, QuantParams, QuantPlan
+from toolchain.graph.qdq import StoredConstant, write_qdq
+from toolchain.numerics.affine import quantize
+
+FLOAT_NODES = "tc.float_nodes"
+"""Metadata key: names of nodes that run in float although their inputs and outputs are stored."""
+
+
+def write_quantized(
+    source: Path,
+    destination: Path,
+    *,
+    graph: GraphView,
+    plan: QuantPlan,
+    params: ParamSet,
+    replaced: Mapping[str, Array],
+    float_nodes: tuple[str, ...],
+) -> ModelArtifact:
+    """Write `source` as QDQ: activations, constants and conversions as `plan` and `params` say."""
+    activations = {
+        name: found for name, found in params.values.items() if not graph.values[name].is_constant
+    }
+    conversions = {
+        edge: found
+        for edge, found in params.edges.items()
+        if not graph.values[edge.value].is_constant
+    }
+    return write_qdq(
+        source,
+        destination,
+        activations=activations,
+        constants=tuple(_constants(graph, plan, params, replaced)),
+        conversions=conversions,
+        replaced=replaced,
+        metadata={FLOAT_NODES: json.dumps(sorted(float_nodes))} if float_nodes else {},
+    )
+
+
+def _constants(
+    graph: GraphView, plan: QuantPlan, params: ParamSet, replaced: Mapping[str, Array]
+) -> Iterator[StoredConstant]:
+    """Initializers to store, one per distinct set of parameters."""
+    by_value: dict[str, list[tuple[QuantParams, list[Edge]]]] = defaultdict(list)
+    for name, found in params.values.items():
+        if graph.values[name].is_constant:
+            edges = [Edge(name, use.node.name, use.position) for use in graph.uses(name)]
+            plain = [edge for edge in edges if edge not in plan.conversions]
+            if plain:
+                by_value[name].append((found, plain))
+    for edge, found in params.edges.items():
+        if graph.values[edge.value].is_constant:
+            entries = by_value[edge.value]
+            same = next((e for e in entries if e[0].same_numbers(found)), None)
+            if same is None:
+                entries.append((found, [edge]))
+            else:
+                same[1].append(edge)
+    for name, entries in by_value.items():
+        array = np.asarray(replaced.get(name, graph.values[name].constant), np.float32)
+        for number, (found, edges) in enumerate(entries):
+            yield StoredConstant(
+                value=name,
+                name=name if number == 0 else f"{name}/{number}",
+                integers=_integers(array, found),
+                params=found,
+                edges=tuple(edges),
+            )
+
+
+def _integers(array: Array, params: QuantParams) -> Array:
+    """Quantized constant; a bias (int32) is rounded in float64, where its quotient is exact enough."""
+    if params.spec.dtype.bits < 32:
+        return quantize(array, params)
+    steps = np.rint(array.astype(np.float64) / params.scale.astype(np.float64))
+    return np.clip(steps, params.spec.qmin, params.spec.qmax).astype(np.int32)

@@ -1,0 +1,110 @@
+"""What was quantized how, as report rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from toolchain.core.graph_view import GraphView, NodeView
+from toolchain.core.operators import data_inputs, traits, weight_input
+from toolchain.core.quant import Edge, ParamSet, PerChannel, QuantParams, QuantPlan
+from toolchain.core.reports import FloatRow, QuantReport, QuantRow
+from toolchain.core.target import TargetSpec
+from toolchain.graph.macs import macs
+from toolchain.quantization.plan import runs_on_integers
+from toolchain.quantization.precision import NodePrecision
+
+
+def quant_report(
+    graph: GraphView,
+    plan: QuantPlan,
+    params: ParamSet,
+    methods: Mapping[str, str],
+    target: TargetSpec,
+    precision: Mapping[str, NodePrecision],
+    algorithms: tuple[str, ...],
+) -> QuantReport:
+    """Rows of every stored tensor in graph order, and every node that runs in float with its reason."""
+    order = {name: number for number, name in enumerate(graph.values)}
+    rows = [
+        _row(name, _role(graph, name), found, methods.get(name, "derived"))
+        for name, found in sorted(params.values.items(), key=lambda item: order[item[0]])
+    ]
+    for edge, found in params.edges.items():
+        constant = graph.values[edge.value].is_constant
+        role = _role(graph, edge.value) if constant else "conversion"
+        rows.append(_row(f"{edge.value} -> {edge.node}", role, found, "derived"))
+    islands = tuple(
+        FloatRow(
+            node=node.name,
+            op_type=node.op_type,
+            reason=reason,
+            macs=macs(node),
+        )
+        for node in graph.nodes
+        if (reason := float_reason(graph, node, plan, target, precision.get(node.name))) is not None
+    )
+    total = sum(macs(node) for node in graph.nodes)
+    outside = sum(row.macs for row in islands)
+    return QuantReport(
+        rows=tuple(rows),
+        islands=islands,
+        integer_nodes=len(graph.nodes) - len(islands),
+        integer_macs=total - outside,
+        total_macs=total,
+        algorithms=algorithms,
+    )
+
+
+def float_reason(
+    graph: GraphView,
+    node: NodeView,
+    plan: QuantPlan,
+    target: TargetSpec,
+    precision: NodePrecision | None,
+) -> str | None:
+    """Why `node` runs in float, or None where it runs on integers."""
+    asked = precision or NodePrecision()
+    if not any(value.dtype == "float32" for _, value in data_inputs(node)):
+        return None
+    if runs_on_integers(node, target, asked):
+        stored = [
+            plan.conversions.get(Edge(v.name, node.name, i)) or plan.specs.get(v.name)
+            for i, v in data_inputs(node)
+            if v.name not in plan.fused
+        ]
+        return None if all(stored) else "its input is stored in float"
+    broken = target.violations(node)
+    if broken:
+        return "; ".join(f"{rule}: {measured}" for rule, measured in broken)
+    return "a mixed-precision rule asks for float"
+
+
+def _role(graph: GraphView, name: str) -> str:
+    for use in graph.uses(name):
+        weight = weight_input(use.node)
+        if weight is not None and weight.name == name and use.position == traits(use.node).weight:
+            return "weight"
+        if graph.values[name].is_constant and use.position == traits(use.node).bias:
+            return "bias"
+    return "constant" if graph.values[name].is_constant else "activation"
+
+
+def _row(name: str, role: str, params: QuantParams, method: str) -> QuantRow:
+    spec = params.spec
+    channels = isinstance(spec.granularity, PerChannel) and params.scale.ndim == 1
+    axis = spec.granularity.axis if isinstance(spec.granularity, PerChannel) else 0
+    scale = np.float32(params.scale.reshape(-1)[0])
+    point = int(params.zero_point.reshape(-1)[0])
+    return QuantRow(
+        value=name,
+        role=role,
+        dtype=spec.dtype,
+        granularity=f"per_channel({axis})" if channels else "per_tensor",
+        scale=float(scale),
+        zero_point=point,
+        minimum=float((spec.qmin - point) * scale),
+        maximum=float((spec.qmax - point) * scale),
+        method=method,
+    )

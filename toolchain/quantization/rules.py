@@ -1,0 +1,309 @@
+"""Mixed-precision rules: which nodes they select, in which order they win, what took effect."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from toolchain.core.dtypes import DType
+from toolchain.core.graph_view import GraphView, NodeView
+from toolchain.core.operators import data_inputs, traits, weight_input
+from toolchain.core.options import PrecisionRule
+from toolchain.core.quant import Edge, QuantPlan
+from toolchain.core.reports import RuleEffect
+from toolchain.core.target import Support, TargetSpec
+from toolchain.errors import Code, ConfigError, Problem, QuantizationError
+from toolchain.quantization.precision import NodePrecision
+
+WHOLE_GRAPH = "DEFAULT"
+_BY_SUBGRAPH, _BY_TYPE, _BY_NODE = range(3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What all rules together ask of one node, each setting with the rule it came from."""
+
+    precision: NodePrecision = NodePrecision()
+    method: str | None = None
+    percentile: float | None = None
+    origins: Mapping[str, int]
+    explicit: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    priority: int
+    rule: int
+    value: object
+
+
+SETTINGS = ("input_dtype", "output_dtype", "weight_dtype", "method", "percentile")
+
+
+def settle(
+    rules: Sequence[PrecisionRule], graph: GraphView, target: TargetSpec
+) -> dict[str, Asked]:
+    """What the rules ask of each node they select, by node name.
+
+    Rules by node name win over rules by operator type, those over subgraphs; of one kind the later
+    wins. Each setting is decided by itself.
+
+    Raises:
+        ConfigError: Rules that select nothing, or types the target does not have; all of them.
+    """
+    problems: list[Problem] = []
+    claims: dict[str, dict[str, _Claim]] = {}
+    for number, rule in enumerate(rules):
+        problems += _dtype_problems(number, rule, target)
+        try:
+            priority, nodes = _select(number, rule, graph)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        for node in nodes:
+            _claim(claims.setdefault(node.name, {}), priority, number, rule)
+    if problems:
+        raise ConfigError.of(problems)
+    return {name: _asked(found) for name, found in claims.items()}
+
+
+def _claim(found: dict[str, _Claim], priority: int, number: int, rule: PrecisionRule) -> None:
+    for setting in SETTINGS:
+        value = getattr(rule, setting)
+        if value is not None and (
+            setting not in found or priority >= found[setting].priority
+        ):
+            found[setting] = _Claim(priority, number, value)
+
+
+def _asked(found: Mapping[str, _Claim]) -> Asked:
+    values = {name: claim.value for name, claim in found.items()}
+    names = {field.name for field in fields(NodePrecision)}
+    method, percentile = values.get("method"), values.get("percentile")
+    return Asked(
+        precision=NodePrecision(**{k: DType(str(v)) for k, v in values.items() if k in names}),
+        method=None if method is None else str(method),
+        percentile=percentile if isinstance(percentile, float) else None,
+        origins={name: claim.rule for name, claim in found.items()},
+        explicit=frozenset(n for n, claim in found.items() if claim.priority > _BY_SUBGRAPH),
+    )
+
+
+def _dtype_problems(number: int, rule: PrecisionRule, target: TargetSpec) -> Iterable[Problem]:
+    for setting in SETTINGS[:3]:
+        dtype = getattr(rule, setting)
+        allowed = target.weight_dtypes if setting == "weight_dtype" else target.activation_dtypes
+        if dtype is not None and dtype not in allowed:
+            yield Problem(
+                code=Code.BAD_VALUE,
+                message=f"Target `{target.name}` cannot do this type",
+                where=f"mixed_precision.rules[{number}].{setting}",
+                got=dtype,
+                allowed=", ".join(allowed),
+            )
+
+
+def _select(
+    number: int, rule: PrecisionRule, graph: GraphView
+) -> tuple[int, tuple[NodeView, ...]]:
+    where = f"mixed_precision.rules[{number}]"
+    if rule.nodes:
+        found = [_named(pattern, graph, f"{where}.nodes") for pattern in rule.nodes]
+        return _BY_NODE, tuple(node for nodes in found for node in nodes)
+    if rule.op_types:
+        types = sorted({node.op_type for node in graph.nodes})
+        for op_type in rule.op_types:
+            if op_type not in types:
+                raise _no_match("operator type", op_type, types, f"{where}.op_types")
+        return _BY_TYPE, tuple(node for node in graph.nodes if node.op_type in rule.op_types)
+    return _BY_SUBGRAPH, subgraph(graph, rule.start, rule.end, where)
+
+
+def _named(pattern: str, graph: GraphView, where: str) -> tuple[NodeView, ...]:
+    found = tuple(n for n in graph.nodes if n.name == pattern or fnmatchcase(n.name, pattern))
+    if not found:
+        raise _no_match("node", pattern, [node.name for node in graph.nodes], where)
+    return found
+
+
+def subgraph(
+    graph: GraphView, start: Sequence[str], end: Sequence[str], where: str
+) -> tuple[NodeView, ...]:
+    """Nodes reached from the tensors `start` without passing beyond the tensors `end`.
+
+    `DEFAULT` alone is the whole graph. The walk goes forward from the readers of each start
+    tensor, as XQuant's `custom_setting` does; constants among them are ignored.
+
+    Raises:
+        ConfigError: A tensor that is not in the graph, or a subgraph without nodes.
+    """
+    if tuple(start) == (WHOLE_GRAPH,):
+        return graph.nodes
+    for name in (*start, *end):
+        if name not in graph.values:
+            raise _no_match("tensor", name, list(graph.values), where)
+    reached: set[str] = set()
+    pending = deque(use.node for n in start if not graph.values[n].is_constant for use in graph.uses(n))
+    while pending:
+        node = pending.popleft()
+        if node.name in reached:
+            continue
+        reached.add(node.name)
+        for output in node.outputs:
+            if output.name and output.name not in end:
+                pending.extend(use.node for use in graph.uses(output.name))
+    if not reached:
+        raise _no_match("subgraph", ", ".join(start), [], where)
+    return tuple(node for node in graph.nodes if node.name in reached)
+
+
+def _no_match(kind: str, name: str, known: Sequence[str], where: str) -> ConfigError:
+    close = get_close_matches(name, known, n=3)
+    return ConfigError(
+        Code.NO_MATCH,
+        f"The rule selects no {kind}",
+        where=where,
+        got=name,
+        hint=f"did you mean {', '.join(f'`{c}`' for c in close)}?"
+        if close
+        else "`tc inspect MODEL` lists nodes and tensors; names are those of the optimized model",
+    )
+
+
+def effects(
+    rules: Sequence[PrecisionRule],
+    asked: Mapping[str, Asked],
+    graph: GraphView,
+    plan: QuantPlan,
+    target: TargetSpec,
+) -> tuple[RuleEffect, ...]:
+    """A row for every setting that took effect.
+
+    Raises:
+        QuantizationError: Settings asked of a node or operator type by name that did not take
+            effect, or rules that changed nothing at all; all of them.
+    """
+    rows: list[RuleEffect] = []
+    problems: list[Problem] = []
+    used: set[int] = set()
+    for node in graph.nodes:
+        if node.name not in asked:
+            continue
+        request = asked[node.name]
+        for setting, number in request.origins.items():
+            reason = _not_applied(node, setting, request, graph, plan, target)
+            value = getattr(request.precision, setting, None) or getattr(request, setting, None)
+            where = f"mixed_precision.rules[{number}]"
+            if reason is None:
+                used.add(number)
+                rows.append(
+                    RuleEffect(
+                        rule=where,
+                        selector=describe(rules[number]),
+                        target=node.name,
+                        setting=f"{setting} = {value}",
+                    )
+                )
+            elif setting in request.explicit and rules[number].nodes:
+                problems.append(
+                    Problem(
+                        code=Code.PRECISION_NOT_APPLIED,
+                        message=f"`{setting} = {value}` cannot take effect on this node",
+                        where=f"{where}, node {node.name} ({node.op_type})",
+                        got=reason,
+                    )
+                )
+    shadowed = {number for number in range(len(rules)) if number not in used}
+    problems += [
+        Problem(
+            code=Code.NO_EFFECT,
+            message="The rule changes nothing",
+            where=f"mixed_precision.rules[{number}]",
+            got=describe(rules[number]),
+            hint="another rule overrides it everywhere, or no selected node has what it sets",
+        )
+        for number in sorted(shadowed)
+        if not any(f"rules[{number}]," in (p.where or "") for p in problems)
+    ]
+    if problems:
+        raise QuantizationError.of(problems)
+    return tuple(rows)
+
+
+def describe(rule: PrecisionRule) -> str:
+    """How the rule selects, as one line."""
+    if rule.nodes:
+        return "nodes " + ", ".join(rule.nodes)
+    if rule.op_types:
+        return "op_types " + ", ".join(rule.op_types)
+    return "subgraph " + ", ".join(rule.start) + (" to " + ", ".join(rule.end) if rule.end else "")
+
+
+def _not_applied(
+    node: NodeView,
+    setting: str,
+    request: Asked,
+    graph: GraphView,
+    plan: QuantPlan,
+    target: TargetSpec,
+) -> str | None:
+    """Why `setting` did not take effect on `node`, or None if it did."""
+    match setting:
+        case "input_dtype":
+            return _input_not_applied(node, request.precision.input_dtype, graph, plan)
+        case "output_dtype":
+            return _output_not_applied(node, request.precision.output_dtype, plan, target)
+        case "weight_dtype":
+            return _weight_not_applied(node, request.precision.weight_dtype, plan)
+        case _:
+            output = node.outputs[0].name
+            stored = plan.fused.get(output, output)
+            return None if stored in plan.specs else "its output is not stored as integers"
+
+
+def _input_not_applied(
+    node: NodeView, dtype: DType | None, graph: GraphView, plan: QuantPlan
+) -> str | None:
+    data = [(position, value) for position, value in data_inputs(node) if not value.is_constant]
+    if not data:
+        return "it reads no activation"
+    for position, value in data:
+        edge = Edge(value.name, node.name, position)
+        if value.name in plan.fused:
+            return f"`{value.name}` is absorbed by the operator before it"
+        spec = plan.conversions.get(edge, plan.specs.get(value.name))
+        read = DType.FLOAT32 if spec is None else spec.dtype
+        if dtype is DType.FLOAT32 and traits(node).moves and read is not dtype:
+            return f"it only moves elements, and its input is stored as {read}"
+        if dtype is not DType.FLOAT32 and read is not dtype:
+            return f"it reads `{value.name}` as {read}"
+    return None
+
+
+def _output_not_applied(
+    node: NodeView, dtype: DType | None, plan: QuantPlan, target: TargetSpec
+) -> str | None:
+    output = node.outputs[0].name
+    if output in plan.fused:
+        return f"the operator behind it absorbs it; set it on the producer of `{plan.fused[output]}`"
+    spec = plan.specs.get(output)
+    stored = DType.FLOAT32 if spec is None else spec.dtype
+    if stored is dtype:
+        return None
+    support = target.ops.get(node.op_type)
+    if support is not None and support.support is Support.MOVE:
+        return f"it only moves elements, which are stored as {stored}; set it on their producer"
+    return f"its output is stored as {stored}"
+
+
+def _weight_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) -> str | None:
+    weight = weight_input(node)
+    if weight is None:
+        return "it has no constant weight"
+    edge = Edge(weight.name, node.name, traits(node).weight or 0)
+    spec = plan.conversions.get(edge) or plan.specs.get(weight.name)
+    stored = DType.FLOAT32 if spec is None else spec.dtype
+    return None if stored is dtype else f"its weight is stored as {stored}"

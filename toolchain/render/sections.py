@@ -1,0 +1,173 @@
+"""A build as neutral sections, one per stage, for the terminal and for Markdown alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from toolchain.render import tables
+from toolchain.render.figures import count, percent, plural, real, size
+
+if TYPE_CHECKING:
+    from toolchain.core.reports import AccuracyReport, CheckReport, OptimizeReport, QuantReport
+    from toolchain.render.results import TargetResult
+    from toolchain.render.tables import Table
+
+
+class Status(StrEnum):
+    """How a stage ended."""
+
+    DONE = "done"
+    CACHED = "cached"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What one stage has to show.
+
+    Attributes:
+        stage: Name of the stage.
+        status: How it ended.
+        lines: Sentences, the most important first.
+        tables: Details.
+    """
+
+    stage: str
+    status: Status
+    lines: tuple[str, ...]
+    tables: tuple[Table, ...] = field(default=())
+
+
+def sections(result: TargetResult) -> tuple[Section, ...]:
+    """The stages that ran, in their order."""
+    found = (_optimize(result), _quantize(result), _mixed(result), _compile(result), _check(result))
+    return tuple(section for section in found if section is not None)
+
+
+def accuracy_line(report: AccuracyReport) -> str:
+    """The scores of all three models in one line."""
+    scores = "  ".join(
+        f"{name} {percent(score)}"
+        for name, score in (
+            ("float", report.float_score),
+            ("qdq", report.qdq_score),
+            ("reference", report.reference_score),
+        )
+    )
+    return (
+        f"accuracy  {report.metric}: {scores}  agreement {percent(report.agreement, 1)}  "
+        f"SQNR {report.sqnr_db:.1f} dB  ({plural(report.samples, 'sample')})"
+    )
+
+
+def _status(result: TargetResult, stage: str) -> Status:
+    return Status.CACHED if stage in result.cached else Status.DONE
+
+
+def _optimize(result: TargetResult) -> Section | None:
+    report = result.optimize
+    if report is None:
+        return None
+    changed = tables.passes(report.passes)
+    return Section(
+        stage="optimize",
+        status=_status(result, "optimize"),
+        lines=(_simplified(report), _proof(report)),
+        tables=(changed,) if changed.rows else (),
+    )
+
+
+def _simplified(report: OptimizeReport) -> str:
+    opset = f"opset {report.opset_before} -> {report.opset_after}"
+    if not report.passes:
+        return opset
+    before, after = report.passes[0].nodes_before, report.passes[-1].nodes_after
+    return f"{before} -> {after} nodes, {opset}"
+
+
+def _proof(report: OptimizeReport) -> str:
+    if not report.samples or not report.proof:
+        return "proof: none was asked for"
+    worst = max(report.proof, key=lambda row: row.max_difference)
+    return (
+        f"proof: outputs moved by at most {real(worst.max_difference)} "
+        f"(largest magnitude {real(worst.max_magnitude)}) on {plural(report.samples, 'sample')}"
+    )
+
+
+def _quantize(result: TargetResult) -> Section | None:
+    report = result.quantize
+    if report is None:
+        return None
+    lines = [_on_integers(report)]
+    if result.calibration is not None:
+        cost = result.calibration
+        lines.append(
+            f"calibration: {plural(cost.samples, 'sample')}, {plural(cost.values, 'value')}, "
+            f"{plural(cost.forwards, 'forward run')}"
+        )
+    lines += [f"algorithm: {summary}" for summary in report.algorithms]
+    shown = tables.quantization(report)
+    if report.islands:
+        shown += (tables.islands(report.islands, report.total_macs),)
+    return Section(
+        stage="quantize",
+        status=_status(result, "quantize"),
+        lines=tuple(lines),
+        tables=shown,
+    )
+
+
+def _on_integers(report: QuantReport) -> str:
+    nodes = report.integer_nodes + len(report.islands)
+    share = report.integer_macs / report.total_macs if report.total_macs else 0.0
+    return (
+        f"{report.integer_nodes} of {plural(nodes, 'node')} on integers, "
+        f"{percent(share)} of {count(report.total_macs)} MACs"
+    )
+
+
+def _mixed(result: TargetResult) -> Section | None:
+    if not result.effects:
+        return None
+    rules = len({effect.rule for effect in result.effects})
+    return Section(
+        stage="mixed-precision",
+        status=_status(result, "mixed-precision"),
+        lines=(f"{plural(rules, 'rule')} took effect in {plural(len(result.effects), 'place')}",),
+        tables=(tables.effects(result.effects),),
+    )
+
+
+def _compile(result: TargetResult) -> Section | None:
+    if not result.files:
+        return None
+    total = sum(row.size_bytes for row in result.files)
+    return Section(
+        stage="compile",
+        status=_status(result, "compile"),
+        lines=(f"{plural(len(result.files), 'file')}, {size(total)}",),
+        tables=(tables.files(result.files),),
+    )
+
+
+def _check(result: TargetResult) -> Section | None:
+    report = result.check
+    if report is None:
+        return None
+    return Section(
+        stage="check",
+        status=_status(result, "check") if report.passed else Status.FAILED,
+        lines=(_compared(report),),
+        tables=(tables.checks(report.rows),) if report.rows else (),
+    )
+
+
+def _compared(report: CheckReport) -> str:
+    passed = sum(row.passed for row in report.rows)
+    return (
+        f"{passed} of {plural(len(report.rows), 'comparison')} passed "
+        f"on {plural(report.samples, 'sample')}"
+    )
