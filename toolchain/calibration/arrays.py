@@ -65,8 +65,8 @@ class ArrayReader:
         with self._lock:
             self._file.seek(self._start)
             data = self._file.read(prod(self.shape) * self._dtype.itemsize)
-        order = "F" if self._fortran else "C"
-        return np.frombuffer(data, self._dtype).reshape(self.shape, order=order)
+        flat: Array = np.frombuffer(data, self._dtype)
+        return flat.reshape(self.shape[::-1]).T if self._fortran else flat.reshape(self.shape)
 
     def _read_strided(self, index: int) -> Array:
         """Column-major arrays have the samples interleaved: a strided view reads just one."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.calibration.statistics import Kernel, Slot, Tables, arrange
+from toolchain.calibration.statistics import arrange
 from toolchain.errors import CalibrationError, Code, ConfigError, Problem
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def observe(
     )
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _tensors(  # type: ignore[no-untyped-def]
     arena, first, layout, bounds, abs_max, sums, histograms
 ):
@@ -70,7 +70,7 @@ def _tensors(  # type: ignore[no-untyped-def]
     return broken
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _bounds(bits, signed, bounds):  # type: ignore[no-untyped-def]
     """Integer extremes of the patterns; returns the pattern of the largest magnitude.
 
@@ -92,7 +92,7 @@ def _bounds(bits, signed, bounds):  # type: ignore[no-untyped-def]
     return magnitude
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _row_sum(row, lanes):  # type: ignore[no-untyped-def]
     """Whole blocks in 128 lanes, which vectorize; then the lanes and the rest in eight."""
     blocks = row.size // lanes.size
@@ -106,7 +106,7 @@ def _row_sum(row, lanes):  # type: ignore[no-untyped-def]
     return _sum_in_eight(lanes) + _sum_in_eight(row[blocks * lanes.size :])
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _sum_in_eight(row):  # type: ignore[no-untyped-def]
     """Eight running sums hide the latency of an addition, in an order that numpy can repeat."""
     a = b = c = d = e = f = g = h = 0.0
@@ -127,7 +127,7 @@ def _sum_in_eight(row):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _histogram(bits, start, stride, histogram):  # type: ignore[no-untyped-def]
     for index in range(start, bits.size, stride):
         histogram[bits[index] >> _SHIFT] += 1

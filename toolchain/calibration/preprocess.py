@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def image(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
     """Resize, crop, reorder colours, normalize and lay out one image.
 
-    `resize` of one number n makes the short side n pixels and the long one floor(n * long / short);
-    two numbers stretch. The centre crop leaves floor((size - crop) / 2) pixels above and to the left.
+    `resize` of one number n makes the short side n pixels and the long one floor(n * long /
+    short); two numbers stretch. The centre crop leaves floor((size - crop) / 2) above and to the left.
     Then float32 (x - mean) / std per channel of the model's colour order. The result must have the
     model's shape: nothing is stretched that was not asked for.
 
@@ -212,7 +212,7 @@ def _cast(values: Array, spec: InputSpec) -> Array:
 
 
 def _same(result: Array, values: Array) -> bool:
-    """True if both hold the same numbers; Python compares int64 and float exactly, numpy does not."""
+    """True if both hold the same numbers, so that the way back gives `values` again."""
     if result.dtype == values.dtype:
         return True
     with np.errstate(invalid="ignore", over="ignore"):

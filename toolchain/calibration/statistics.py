@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd, prod
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 BINS = 1 << 16
 """One bin for every value of the upper half of a float32."""
@@ -66,7 +68,7 @@ class Slot:
 
     @property
     def row(self) -> tuple[int, int, int, int, int, int]:
-        """Offset, outer, channels, inner, stride and elements per sample, as the kernels read it."""
+        """Offset, outer, channels, inner, stride, elements per sample; what the kernels read."""
         size = prod(self.shape)
         outer = self.shape[0] if len(self.shape) > 1 else 1
         inner = prod(self.shape[2:]) if len(self.shape) > 1 else size
@@ -221,6 +223,6 @@ def _limits(smallest: int, largest: int, flipped: int) -> tuple[float, float]:
     return float(low) + 0.0, float(high) + 0.0
 
 
-def _frozen(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     array.setflags(write=False)
     return array

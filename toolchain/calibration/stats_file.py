@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolchain.core.dtypes import Array
-
 _MAGIC = b"TCSTATS1"
-_ARRAYS = {
+_ARRAYS: dict[str, np.dtype[Any]] = {
     "bins": np.dtype("<u2"),
     "histogram": np.dtype("<i8"),
     "channel_abs_max": np.dtype("<f4"),
@@ -34,7 +32,8 @@ def save_stats(stats: Mapping[str, TensorStats], path: Path) -> None:
     """Write the statistics of every value; under a temporary name first, then renamed."""
     records, arrays = [], []
     for value, item in sorted(stats.items()):
-        record = {"value": value, **{name: getattr(item, name) for name in _NUMBERS}}
+        record: dict[str, Any] = {name: getattr(item, name) for name in _NUMBERS}
+        record["value"] = value
         for name, dtype in _ARRAYS.items():
             array = np.ascontiguousarray(getattr(item, name), dtype)
             record[name] = array.size
@@ -56,10 +55,7 @@ def load_stats(path: Path) -> dict[str, TensorStats]:
         CalibrationError: The file is not there, is none of these, or is cut short.
     """
     try:
-        data = path.read_bytes()
-        if data[: len(_MAGIC)] != _MAGIC:
-            raise ValueError("it is not a statistics file")
-        return _parse(data)
+        return _parse(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CalibrationError(
             Code.CALIBRATION_FAILED,
@@ -70,11 +66,13 @@ def load_stats(path: Path) -> dict[str, TensorStats]:
 
 
 def _parse(data: bytes) -> dict[str, TensorStats]:
+    if data[: len(_MAGIC)] != _MAGIC:
+        raise ValueError("it is not a statistics file")
     begin = len(_MAGIC) + 8
     offset = begin + int.from_bytes(data[len(_MAGIC) : begin], "little")
     stats: dict[str, TensorStats] = {}
     for record in json.loads(data[begin:offset]):
-        arrays: dict[str, Array] = {}
+        arrays: dict[str, Any] = {}
         for name, dtype in _ARRAYS.items():
             arrays[name] = np.frombuffer(data, dtype, record[name], offset)
             offset += arrays[name].nbytes

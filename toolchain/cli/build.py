@@ -76,13 +76,20 @@ def build(  # noqa: PLR0913 - one parameter per option
 
 def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
     for result in results:
-        rows = result.check.rows if result.check is not None else ()
-        for row in rows:
-            if not row.passed:
-                yield Problem(
-                    code=Code.CHECK_FAILED,
-                    message=f"{row.comparison} differ beyond the tolerance on {result.target}",
-                    where=row.tensor,
-                    got=f"{row.metric} {row.value:.6g}",
-                    allowed=f"{row.limit:.6g}",
-                )
+        if result.check is None or result.check.passed:
+            continue
+        failed = [row for row in result.check.rows if not row.passed]
+        for row in failed:
+            yield Problem(
+                code=Code.CHECK_FAILED,
+                message=f"{row.comparison} differ beyond the tolerance on {result.target}",
+                where=row.tensor,
+                got=f"{row.metric} {row.value:.6g}",
+                allowed=f"{row.limit:.6g}",
+            )
+        if not failed:
+            yield Problem(
+                code=Code.CHECK_INCOMPLETE,
+                message=f"The check of {result.target} is incomplete",
+                hint="the diagnostics say what is missing; `--allow-missing` accepts it",
+            )

@@ -51,7 +51,7 @@ def resolve(
     shape = ConfigShape(str(raw.path), targets)
     edited, problems = apply_overrides(raw.values, overrides)
     tree, unresolved = _located(edited, raw, overrides)
-    chosen: Setting | None = tree.get("targets")
+    chosen: Tree | None = tree.get("targets")
     if selected is not None:
         chosen = Setting(list(selected), ("targets",), "--target", Layer.OVERRIDE)
     _raise([*problems, *unresolved, *shape.problems(tree), *shape.choice_problems(chosen)])

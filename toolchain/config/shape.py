@@ -67,12 +67,14 @@ class ConfigShape:
                     plain(table), lambda inner: place(tree, inner, self._file), path
                 )
 
-    def choice_problems(self, chosen: Setting | None) -> list[Problem]:
+    def choice_problems(self, chosen: Tree | None) -> list[Problem]:
         """What is wrong with the choice of targets; one of the wrong type was reported before."""
+        if chosen is not None and not (
+            isinstance(chosen, Setting) and isinstance(chosen.value, list)
+        ):
+            return []
         names = [] if chosen is None else chosen.value
         where = f"targets in {self._file if chosen is None else chosen.origin}"
-        if not isinstance(names, list):
-            return []
         if not names:
             return [
                 Problem(

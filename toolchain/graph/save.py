@@ -6,7 +6,9 @@ is ever in memory: protobuf messages nest by length, and every length is known b
 
 from __future__ import annotations
 
+import errno
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -59,14 +61,15 @@ def save_model(
         partial.replace(path)
     except OSError as error:
         raise SystemFailure(
-            Code.DISK_FULL if error.errno == 28 else Code.NOT_WRITABLE,
+            Code.DISK_FULL if error.errno == errno.ENOSPC else Code.NOT_WRITABLE,
             "The model cannot be written",
             where=str(path),
             got=error.strerror,
         ) from error
     finally:
-        for item in (partial, partial_data):
-            item.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+            partial_data.unlink(missing_ok=True)
     if not large:
         data_path.unlink(missing_ok=True)
     return ModelArtifact(path=path, digest=_digest(path, [data_path] if large else []))

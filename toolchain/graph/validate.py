@@ -23,11 +23,12 @@ def validate(model: ir.Model, path: Path) -> None:
     """Check a model as loaded and sort its nodes.
 
     Raises ModelError: UNKNOWN_OPSET, UNKNOWN_DOMAIN (all such nodes), MODEL_INVALID (unknown
-    operators, all of them; whatever onnx's checker finds), MODEL_CYCLIC (the nodes on the cycle),
-    NOT_FINITE_WEIGHT (all such initializers).
+    operators and undefined values, all of them; whatever else onnx's checker finds), MODEL_CYCLIC
+    (the nodes on the cycle), NOT_FINITE_WEIGHT (all such initializers).
     """
     _check_opset(model, path)
     _check_operators(model)
+    _check_defined(model)
     _check_cycle(model)
     model.graph.sort()
     for function in model.functions.values():
@@ -80,6 +81,35 @@ def _check_operators(model: ir.Model) -> None:
                     where=where,
                 )
             )
+    if problems:
+        raise ModelError.of(problems)
+
+
+def _check_defined(model: ir.Model) -> None:
+    graphs = [*model.graphs(), *(function.graph for function in model.functions.values())]
+    problems = [
+        Problem(
+            code=Code.MODEL_INVALID,
+            message=f"Value {value.name!r} is read but nothing computes it",
+            where=f"node {node.name!r}",
+        )
+        for graph in graphs
+        for node in graph
+        for value in node.inputs
+        if value is not None
+        and value.producer() is None
+        and not (value.is_graph_input() or value.is_initializer())
+    ]
+    problems += [
+        Problem(
+            code=Code.MODEL_INVALID,
+            message="A model output is computed by nothing",
+            where=f"output {value.name!r}",
+        )
+        for graph in graphs
+        for value in graph.outputs
+        if value.producer() is None and not (value.is_graph_input() or value.is_initializer())
+    ]
     if problems:
         raise ModelError.of(problems)
 

@@ -23,12 +23,13 @@ def read_view(path: Path) -> GraphView:
 
 
 def view(model: ir.Model) -> GraphView:
-    """The view of `model`, nodes in topological order.
+    """The view of `model`, whose nodes are put in topological order.
 
     Constants are read-only arrays that share the model's memory; 4-bit integers come in 8-bit ones.
     Raises InternalError where node names are empty or not unique: `normalize` gives names.
     """
-    nodes = _sorted_nodes(model)
+    model.graph.sort()
+    nodes = list(model.graph)
     names = {node.name for node in nodes}
     if len(names) != len(nodes) or not all(names):
         raise InternalError(Code.INTERNAL, "The model has nodes without a unique name")
@@ -52,23 +53,6 @@ def view(model: ir.Model) -> GraphView:
         values=values,
         metadata=dict(model.metadata_props),
     )
-
-
-def _sorted_nodes(model: ir.Model) -> list[ir.Node]:
-    """Nodes in topological order, the model left as it is."""
-    nodes = list(model.graph)
-    position = {node: index for index, node in enumerate(nodes)}
-    ordered = all(
-        producer not in position or position[producer] < index
-        for index, node in enumerate(nodes)
-        for producer in node.predecessors()
-    )
-    if ordered:
-        return nodes
-    sorted_model = model.clone()
-    sorted_model.graph.sort()
-    by_name = {node.name: node for node in nodes}
-    return [by_name[node.name] for node in sorted_model.graph]
 
 
 def _value(value: ir.Value, known: dict[str, ValueView]) -> ValueView:

@@ -5,6 +5,8 @@ SHA-256 of the body, and the body. The body holds every record, the SHA-256 of t
 and, for every constant, its type, shape, offset and length in bytes. `<stem>.program.bin` holds the
 constants, little-endian, each at a multiple of 64 bytes, in the order of their names. The same
 program gives the same bytes.
+"""
+
 from __future__ import annotations
 
 import hashlib

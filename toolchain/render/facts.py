@@ -54,7 +54,6 @@ class TargetFacts:
     min_scale: float
     opset: int
     ops: tuple[OpFacts, ...]
-    float_ops: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -78,7 +77,6 @@ def facts_of(target: TargetDef) -> TargetFacts:
         min_scale=spec.min_scale,
         opset=spec.opset,
         ops=_ops(spec),
-        float_ops=tuple(sorted(spec.float_ops)),
         notes=spec.notes,
     )
 
@@ -101,11 +99,6 @@ def fact_tables(facts: TargetFacts) -> tuple[Table, ...]:
         ((op.op_type, op.support, "; ".join(_rules(op)) or "-") for op in facts.ops),
     )
     shown = [_numbers(facts), integer]
-    if facts.float_ops:
-        row = (", ".join(facts.float_ops),)
-        shown.append(
-            table(f"Operators in float ({len(facts.float_ops)})", "operators:text", (row,))
-        )
     if facts.notes:
         shown.append(table("Sources", "source:text", ((note,) for note in facts.notes)))
     return tuple(shown)

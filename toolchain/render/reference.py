@@ -25,6 +25,7 @@ _EXIT_CODES = (
     ("7", "disk, permission, memory or a missing tool"),
     ("70", "a bug"),
     ("130", "interrupted"),
+    ("141", "the reader of standard output went away"),
 )
 
 

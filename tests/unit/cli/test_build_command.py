@@ -84,6 +84,14 @@ def test_a_failed_check_in_json_stays_one_document(tc: Any, config: Path) -> Non
     assert answer.err.startswith("error[TC601]")
 
 
+def test_an_incomplete_check_fails(tc: Any, pipeline: Any, config: Path) -> None:
+    incomplete = replace(pipeline.result.check, passed=False)
+    pipeline.result = replace(pipeline.result, check=incomplete)
+    answer = tc("build", "--config", config, "-q")
+    assert (answer.code, answer.out) == (1, "/out\n")
+    assert answer.err.startswith("error[TC602]: The check of riscv is incomplete\n")
+
+
 @pytest.mark.usefixtures("pipeline")
 def test_a_missing_config(tc: Any, tmp_path: Path) -> None:
     answer = tc("build", "--config", tmp_path / "none.toml")

@@ -113,12 +113,18 @@ def test_gelu_by_erf(body, make_model, apply):
 @pytest.mark.parametrize(
     "body",
     [
-        "c = Pow(x, three) k = Mul(c, cubic) a = Add(x, k) i = Mul(a, slope) t = Tanh(i)"
-        " p = Add(t, one) h = Mul(x, half) y = Mul(h, p)",
-        "q = Mul(x, x) c = Mul(q, x) k = Mul(cubic, c) a = Add(k, x) i = Mul(slope, a)"
-        " t = Tanh(i) p = Add(one, t) m = Mul(x, p) y = Mul(m, half)",
-        "q = Mul(x, x) k = Mul(q, cubic) b = Add(k, one) s = Mul(x, slope) i = Mul(s, b)"
-        " t = Tanh(i) p = Add(t, one) h = Mul(p, half) y = Mul(x, h)",
+        (
+            "c = Pow(x, three) k = Mul(c, cubic) a = Add(x, k) i = Mul(a, slope) t = Tanh(i)"
+            " p = Add(t, one) h = Mul(x, half) y = Mul(h, p)"
+        ),
+        (
+            "q = Mul(x, x) c = Mul(q, x) k = Mul(cubic, c) a = Add(k, x) i = Mul(slope, a)"
+            " t = Tanh(i) p = Add(one, t) m = Mul(x, p) y = Mul(m, half)"
+        ),
+        (
+            "q = Mul(x, x) k = Mul(q, cubic) b = Add(k, one) s = Mul(x, slope) i = Mul(s, b)"
+            " t = Tanh(i) p = Add(t, one) h = Mul(p, half) y = Mul(x, h)"
+        ),
     ],
 )
 def test_gelu_by_tanh(body, make_model, apply):
@@ -148,13 +154,19 @@ def norm_constants(body: str) -> dict:
 @pytest.mark.parametrize(
     "body",
     [
-        "m = ReduceMean(x, axes) d = Sub(x, m) q = Pow(d, two) v = ReduceMean(q, axes)"
-        " e = Add(v, eps) r = Sqrt(e) n = Div(d, r) g = Mul(n, gamma) y = Add(g, beta)",
-        "m = ReduceMean(x, axes) d = Sub(x, m) d2 = Sub(x, m) q = Mul(d2, d2)"
-        " v = ReduceMean(q, axes) e = Add(eps, v) r = Sqrt(e) i = Reciprocal(r) n = Mul(i, d)"
-        " g = Mul(gamma, n) y = Add(beta, g)",
-        "m = ReduceMean(x, axes) d = Sub(x, m) q = Mul(d, d) v = ReduceMean(q, axes)"
-        " e = Add(v, eps) r = Sqrt(e) n = Div(d, r) y = Mul(n, gamma)",
+        (
+            "m = ReduceMean(x, axes) d = Sub(x, m) q = Pow(d, two) v = ReduceMean(q, axes)"
+            " e = Add(v, eps) r = Sqrt(e) n = Div(d, r) g = Mul(n, gamma) y = Add(g, beta)"
+        ),
+        (
+            "m = ReduceMean(x, axes) d = Sub(x, m) d2 = Sub(x, m) q = Mul(d2, d2)"
+            " v = ReduceMean(q, axes) e = Add(eps, v) r = Sqrt(e) i = Reciprocal(r) n = Mul(i, d)"
+            " g = Mul(gamma, n) y = Add(beta, g)"
+        ),
+        (
+            "m = ReduceMean(x, axes) d = Sub(x, m) q = Mul(d, d) v = ReduceMean(q, axes)"
+            " e = Add(v, eps) r = Sqrt(e) n = Div(d, r) y = Mul(n, gamma)"
+        ),
     ],
 )
 def test_layer_norm(body, make_model, apply):
@@ -174,10 +186,14 @@ def test_norm_over_inner_axes_stays(make_model, apply):
 @pytest.mark.parametrize(
     "body",
     [
-        "q = Pow(x, two) v = ReduceMean(q, axes) e = Add(v, eps) r = Sqrt(e) n = Div(x, r)"
-        " y = Mul(n, gamma)",
-        "q = Mul(x, x) v = ReduceMean(q, axes) e = Add(v, eps) r = Sqrt(e) i = Div(one, r)"
-        " n = Mul(x, i) y = Mul(gamma, n)",
+        (
+            "q = Pow(x, two) v = ReduceMean(q, axes) e = Add(v, eps) r = Sqrt(e) n = Div(x, r)"
+            " y = Mul(n, gamma)"
+        ),
+        (
+            "q = Mul(x, x) v = ReduceMean(q, axes) e = Add(v, eps) r = Sqrt(e) i = Div(one, r)"
+            " n = Mul(x, i) y = Mul(gamma, n)"
+        ),
     ],
 )
 def test_rms_norm(body, make_model, apply):

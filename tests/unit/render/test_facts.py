@@ -41,7 +41,6 @@ def target() -> TargetDef:
                 "Conv": OpSupport(constraints=(rank_is_four,)),
                 "Reshape": OpSupport(support=Support.MOVE),
             },
-            float_ops=frozenset({"Sin", "Cos"}),
             activation=QuantSpec(),
             weight=weight,
             activation_dtypes=(DType.INT8, DType.FLOAT32),
@@ -56,7 +55,6 @@ def test_facts_are_data(target: TargetDef) -> None:
     assert [op["op_type"] for op in facts["ops"]] == ["Conv", "Reshape", "Softmax"]
     assert facts["ops"][0]["rules"] == ["The kernel has two dimensions."]
     assert facts["ops"][2]["output_range"] == [0.0, 1.0]
-    assert facts["float_ops"] == ["Cos", "Sin"]
     assert facts["rounding"] == "half_even"
     assert facts["platforms"] == [{"cores": 2, "name": "d1", "summary": "first"}]
 
@@ -72,14 +70,13 @@ def test_specs_in_words() -> None:
 
 
 def test_tables_of_one_target(target: TargetDef) -> None:
-    numbers, integer, in_float, sources = fact_tables(facts_of(target))
+    numbers, integer, sources = fact_tables(facts_of(target))
     assert ("platforms", "d1: first (2 cores)") in numbers.rows
     assert integer.rows == (
         ("Conv", "compute", "The kernel has two dimensions."),
         ("Reshape", "move", "-"),
         ("Softmax", "compute", "output range is 0 to 1"),
     )
-    assert in_float.rows == (("Cos, Sin",),)
     assert sources.rows == (("datasheet, section 3",),)
 
 

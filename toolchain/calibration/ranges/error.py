@@ -62,4 +62,5 @@ def expected_error(
         outside = (found.low + found.high) / 2.0 / scale
         mean *= np.where((outside > top + 0.5) | (outside < bottom - 0.5), clip_weight, 1.0)
     total: NDArray[np.float64] = (mean * found.count).sum(axis=1) * scale[:, 0] ** 2
-    return total / found.count.sum()
+    total /= found.count.sum()
+    return total

@@ -52,7 +52,8 @@ class Intervals:
 def intervals(stats: TensorStats) -> Intervals:
     """Intervals of a tensor, cut at its exact minimum and maximum.
 
-    Both are in the result even where thinning left them out of the histogram. The bin of the numbers below 2**-133 in magnitude counts as zero.
+    Both are in the result even where thinning left them out of the histogram. The bin of the
+    numbers below 2**-133 in magnitude counts as zero.
     """
     bins, counts = _with_extremes(stats)
     return _intervals(bins, counts, stats.minimum, stats.maximum)
@@ -62,7 +63,7 @@ def magnitudes(stats: TensorStats) -> Intervals:
     """Intervals of the magnitudes |x|, cut at the exact largest one; else as `intervals`."""
     signed, signed_counts = _with_extremes(stats)
     bins, where = np.unique(signed & np.uint16(0x7FFF), return_inverse=True)
-    counts = np.bincount(where, signed_counts, bins.size)
+    counts = np.bincount(where, signed_counts, bins.size).astype(np.float64)
     return _intervals(bins, counts, 0.0, max(-stats.minimum, stats.maximum))
 
 

@@ -1,4 +1,7 @@
-"""The range that loses the least information, after Migacz, "8-bit Inference with TensorRT" (2017)."""
+"""The range that loses the least information.
+
+After Migacz, "8-bit Inference with TensorRT", GPU Technology Conference 2017.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.calibration.ranges.histogram import Intervals, magnitudes
-from toolchain.calibration.ranges.simple import minmax, range_of
+from toolchain.calibration.ranges.simple import range_of
 from toolchain.core.stats import TensorRange
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 _BINS = 2048
 _STEP = 16  # bins between two thresholds that are tried
+_LOST = 20.0  # per share of elements: about log of a share divided by 1e-9
 
 
 def kl(stats: TensorStats, spec: QuantSpec, percentile: float) -> TensorRange:
@@ -29,6 +33,7 @@ def kl(stats: TensorStats, spec: QuantSpec, percentile: float) -> TensorRange:
     ranges end at the minimum or maximum where that is nearer than the threshold. Types with more
     levels than bins take the whole range: there is nothing to lose. `percentile` is not used.
     """
+    del percentile
     one_sided = stats.minimum >= 0.0 or stats.maximum <= 0.0
     levels = (spec.qmax - spec.qmin + 1) // (1 if one_sided and not spec.symmetric else 2)
     largest = max(-stats.minimum, stats.maximum)
@@ -50,8 +55,10 @@ def _rebinned(found: Intervals, largest: float) -> NDArray[np.float64]:
     ends = np.concatenate([[0.0], np.cumsum(found.count)])
     points = np.column_stack([found.low, found.high]).ravel()
     below = np.column_stack([ends[:-1], ends[1:]]).ravel()
-    # Just right of a point that many elements share, all of them are below.
-    return np.diff(np.interp(edges, points, below), prepend=0.0)[1:] + 0.0
+    cumulated = np.interp(edges, points, below)
+    cumulated[0], cumulated[-1] = 0.0, ends[-1]
+    counts: NDArray[np.float64] = np.diff(cumulated)
+    return counts
 
 
 def _divergence(counts: NDArray[np.float64], end: int, levels: int) -> float:
@@ -68,5 +75,6 @@ def _divergence(counts: NDArray[np.float64], end: int, levels: int) -> float:
     if not both.any():
         return float("inf")
     p, q = clipped / clipped.sum(), merged / merged.sum()
+    # An occupied bin that the merged levels leave empty would cost infinitely much.
     lost = float(p[(clipped > 0) & ~both].sum())
-    return float((p[both] * np.log(p[both] / q[both])).sum()) + lost * np.log(1e9)
+    return float((p[both] * np.log(p[both] / q[both])).sum()) + lost * _LOST

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def range_of(low: float, high: float, spec: QuantSpec, method: str) -> TensorRange:
-    """[low, high] widened to contain 0, and to mirror images of each other if `spec` is symmetric."""
+    """[low, high] widened to contain 0, and mirrored around it if `spec` is symmetric."""
     low, high = min(low, 0.0), max(high, 0.0)
     if spec.symmetric:
         high = max(-low, high)

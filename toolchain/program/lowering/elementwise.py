@@ -83,7 +83,7 @@ def _apply(node: NodeView, real: NDArray[np.float32], others: list[Array | None]
     """The node's function on every representable input."""
     scalars = [None if array is None else array.reshape(()) for array in others]
     op = FloatOp(
-        name=node.name, inputs=(), outputs=(), op_type=node.op_type, attributes=node.attributes
+        name=node.name, inputs=(), outputs=("y",), op_type=node.op_type, attributes=node.attributes
     )
     (result,) = evaluate(op, [real, *scalars])
     return np.nan_to_num(result, nan=0.0, posinf=np.inf, neginf=-np.inf)
