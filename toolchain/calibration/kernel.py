@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 _SIGN = np.uint32(0x80000000)
 _INFINITE = np.uint32(0x7F800000)
 _SHIFT = np.uint32(16)
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile on first use, and keep the code on disk where there is a folder to write to."""
+    try:
+        compiled: Callable[..., Any] = njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        compiled = njit(nogil=True)(function)
+    return compiled
 
 
 def observe(
@@ -41,11 +51,11 @@ def observe(
     )
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _tensors(  # type: ignore[no-untyped-def]
     arena, first, layout, bounds, abs_max, sums, histograms
 ):
-    """Every row of `layout` is one tensor; see `toolchain.calibration.statistics.layout_of`."""
+    """Every row of `layout` is one tensor; see `toolchain.calibration.statistics.Slot.row`."""
     broken = -1
     bits = arena.view(np.uint32)
     signed = arena.view(np.int32)
@@ -70,7 +80,7 @@ def _tensors(  # type: ignore[no-untyped-def]
     return broken
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _bounds(bits, signed, bounds):  # type: ignore[no-untyped-def]
     """Integer extremes of the patterns; returns the pattern of the largest magnitude.
 
@@ -92,7 +102,7 @@ def _bounds(bits, signed, bounds):  # type: ignore[no-untyped-def]
     return magnitude
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _row_sum(row, lanes):  # type: ignore[no-untyped-def]
     """Whole blocks in 128 lanes, which vectorize; then the lanes and the rest in eight."""
     blocks = row.size // lanes.size
@@ -106,7 +116,7 @@ def _row_sum(row, lanes):  # type: ignore[no-untyped-def]
     return _sum_in_eight(lanes) + _sum_in_eight(row[blocks * lanes.size :])
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _sum_in_eight(row):  # type: ignore[no-untyped-def]
     """Eight running sums hide the latency of an addition, in an order that numpy can repeat."""
     a = b = c = d = e = f = g = h = 0.0
@@ -127,7 +137,7 @@ def _sum_in_eight(row):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _histogram(bits, start, stride, histogram):  # type: ignore[no-untyped-def]
     for index in range(start, bits.size, stride):
         histogram[bits[index] >> _SHIFT] += 1

@@ -15,7 +15,7 @@ from toolchain.calibration.ordered import core_count, ordered_map
 from toolchain.calibration.sources import Selection, Sources, open_source, paths_of
 from toolchain.core.options import InputOptions
 from toolchain.core.samples import InputSpec, SampleStore
-from toolchain.errors import Code, ConfigError, DataError
+from toolchain.errors import Code, ConfigError, DataError, ToolchainError
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
@@ -115,6 +115,10 @@ class _Channel:
                 replace(problem, where=f"sample '{name}', {problem.where}")
                 for problem in error.problems
             ) from error
+        except Exception as error:
+            if isinstance(error, ToolchainError):
+                raise
+            raise self._failed(position, f"{type(error).__name__}: {error}") from error
         self._check(ready, position)
         return ready.astype(np.dtype(self.spec.dtype).newbyteorder("<"), copy=False).tobytes()
 
@@ -122,11 +126,14 @@ class _Channel:
         """Plugins' preprocessors are held to the contract, too."""
         if ready.shape == self.spec.shape and ready.dtype == np.dtype(self.spec.dtype):
             return
-        raise DataError(
+        raise self._failed(position, f"{ready.dtype} {ready.shape}")
+
+    def _failed(self, position: int, got: str) -> DataError:
+        return DataError(
             Code.PREPROCESS_FAILED,
-            f"The preprocessor `{self.preprocessor.name}` returned something else than asked for",
+            f"The preprocessor `{self.preprocessor.name}` does not deliver what was asked for",
             where=f"sample '{self.names[position]}', input '{self.spec.name}'",
-            got=f"{ready.dtype} {ready.shape}",
+            got=got,
             allowed=f"{self.spec.dtype} {self.spec.shape}",
         )
 

@@ -21,9 +21,9 @@ def image(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
     """Resize, crop, reorder colours, normalize and lay out one image.
 
     `resize` of one number n makes the short side n pixels and the long one floor(n * long /
-    short); two numbers stretch. The centre crop leaves floor((size - crop) / 2) above and to the left.
-    Then float32 (x - mean) / std per channel of the model's colour order. The result must have the
-    model's shape: nothing is stretched that was not asked for.
+    short); two numbers stretch. The centre crop leaves floor((size - crop) / 2) pixels above and to
+    the left. Then float32 (x - mean) / std per channel of the model's colour order. The result must
+    have the model's shape: nothing is stretched that was not asked for.
 
     Args:
         sample: uint8 (height, width, 3) in RGB, or (height, width) or (height, width, 1) gray.

@@ -39,12 +39,13 @@ def stride_of(elements: int) -> int:
     with `elements`. An element is counted if its index in the concatenation of all samples is a
     multiple of k. As k shares no divisor with any dimension, the counted positions visit all rows,
     columns and channels evenly, and k samples in a row count every position exactly once: the
-    counts are an unbiased picture of the whole. Minimum, maximum and abs-max are never thinned.
+    counts are an unbiased picture of the whole. Minimum, maximum, abs-max and sums are never
+    thinned.
     """
-    stride = -(-elements // THIN_ABOVE)
-    while stride > 1 and gcd(stride, elements) > 1:
+    stride = max(-(-elements // THIN_ABOVE), 1)
+    while gcd(stride, elements) > 1:
         stride += 1
-    return max(stride, 1)
+    return stride
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,10 @@ def template(model_name: str, inputs: Sequence[ModelInput], target_names: Sequen
     config once calibration samples are in the folder it names.
     """
     top = {"model": model_name, "targets": list(target_names)}
-    lines = ["# Build config. Options behind a # are at their defaults; <...> stands for a type.", ""]
+    lines = [
+        "# Build config. Options behind a # are at their defaults; <...> stands for a type.",
+        "",
+    ]
     lines += _options([item for item in fields_of(FileConfig) if item.record is None], top)
     for model_input in inputs:
         lines += ["", "", *_input_table(model_input)]

@@ -6,7 +6,7 @@ Computed in float64 and rounded once to the type of the weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,13 +92,11 @@ def fold_behind(model: ir.Model, node: ir.Node, affine: Affine) -> bool:
     bias = _bias(node, channels)
     if bias is None or affine.scale.size not in (1, channels):
         return False
-    if np.any(affine.scale != 1.0):
-        scaled = _scale_outputs(node, weight, np.broadcast_to(affine.scale, channels))
-        set_constant(model, node, 1, scaled.astype(weight.dtype), f"{node.name}.weight")
-    if np.any(affine.shift != 0.0) or _has_bias(node):
-        summed = bias * affine.scale + affine.shift
-        set_constant(model, node, 2, summed.astype(weight.dtype), f"{node.name}.bias")
-        node.attributes.pop("beta", None)
+    scaled = _scale_outputs(node, weight, np.broadcast_to(affine.scale, channels))
+    summed = bias * affine.scale + affine.shift
+    if not _store(model, node, scaled, summed, weight.dtype):
+        return False
+    node.attributes.pop("beta", None)
     return True
 
 
@@ -120,9 +118,22 @@ def fold_before(model: ir.Model, node: ir.Node, affine: Affine) -> bool:
     scale = np.broadcast_to(affine.scale, inputs).reshape(groups, 1, -1, 1)
     shift = np.broadcast_to(affine.shift, inputs).reshape(groups, 1, -1, 1)
     summed = bias + (grouped * shift).sum(axis=(2, 3)).reshape(outputs)
-    scaled = (grouped * scale).reshape(weight.shape)
-    set_constant(model, node, 1, scaled.astype(weight.dtype), f"{node.name}.weight")
-    set_constant(model, node, 2, summed.astype(weight.dtype), f"{node.name}.bias")
+    return _store(model, node, (grouped * scale).reshape(weight.shape), summed, weight.dtype)
+
+
+def _store(
+    model: ir.Model, node: ir.Node, weight: Doubles, bias: Doubles, dtype: np.dtype[Any]
+) -> bool:
+    """Set weight and bias, rounded to `dtype`; False, and nothing done, where they overflow."""
+    with np.errstate(over="ignore"):
+        stored = [array.astype(dtype) for array in (weight, bias)]
+    if not all(np.isfinite(array).all() for array in stored):
+        return False
+    current = constant_of(node.inputs[1])
+    if current is None or not np.array_equal(stored[0], current):
+        set_constant(model, node, 1, stored[0], f"{node.name}.weight")
+    if _has_bias(node) or np.any(stored[1]):
+        set_constant(model, node, 2, stored[1], f"{node.name}.bias")
     return True
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import onnx
+    from google.protobuf.message import Message  # type: ignore[import-untyped]
 
 
 class SupportsRead(Protocol):
@@ -43,7 +44,7 @@ def read_proto(path: Path, max_bytes: int = MAX_UNPACKED_BYTES) -> onnx.ModelPro
     larger than `max_bytes` unpacked, or something else than ONNX.
     """
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     data = read_bytes(path, max_bytes)
     if not data:
@@ -73,7 +74,28 @@ def read_proto(path: Path, max_bytes: int = MAX_UNPACKED_BYTES) -> onnx.ModelPro
             where=str(path),
             got="no graph" if not proto.HasField("graph") else "a graph without outputs",
         )
+    if not _is_text(proto):
+        raise ModelError(
+            Code.MODEL_NOT_ONNX, "The model is damaged: its names are no text", where=str(path)
+        )
     return proto
+
+
+def _is_text(message: Message) -> bool:
+    """True if all strings are UTF-8: protobuf hands out bytes where they are not.
+
+    Of tensors only the name is looked at, so that no weights are copied.
+    """
+    if message.DESCRIPTOR.name == "TensorProto":
+        return isinstance(message.name, str)
+    for field, value in message.ListFields():
+        single = isinstance(value, (str, bytes)) or hasattr(value, "ListFields")
+        items = [value] if single else value
+        if field.type == field.TYPE_STRING and not all(isinstance(item, str) for item in items):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(_is_text(item) for item in items):
+            return False
+    return True
 
 
 def is_compressed(path: Path) -> bool:

@@ -59,7 +59,9 @@ def quantize(values: NDArray[np.float32], params: QuantParams) -> Array:
     spec = params.spec
     scale = along_axis(params.scale, spec, values.ndim)
     zero_point = along_axis(params.zero_point, spec, values.ndim)
-    steps = round_to_integer(np.asarray(values / scale, np.float32), spec.rounding)
+    with np.errstate(over="ignore"):  # a quotient beyond float32 is infinite and saturates
+        real = np.asarray(values / scale, np.float32)
+    steps = round_to_integer(real, spec.rounding)
     # In float64 the sum is exact for every zero point, and a huge quotient cannot wrap.
     shifted = steps.astype(np.float64) + zero_point
     return np.clip(shifted, spec.qmin, spec.qmax).astype(spec.dtype.numpy)

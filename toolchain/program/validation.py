@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _NOT_CONSTANTS = frozenset({"name", "inputs", "outputs", "mode", "op_type", "attributes"})
 """Fields of operations whose strings are no names of constants; all other fields' strings are."""
 
+_MAX_ELEMENTS = 2**31 - 1
+"""Elements that an index of 32 bits can name."""
+
 
 def constant_names(record: object) -> Iterator[str]:
     """Names of all constants that an operation refers to, apart from its inputs."""
@@ -58,6 +61,10 @@ def _problem(message: str, where: str, got: object = None) -> Problem:
 def _tensor_problems(tensor: Tensor) -> Iterator[Problem]:
     if any(dim < 1 for dim in tensor.shape):
         yield _problem("A dimension is not positive", tensor.name, tensor.shape)
+    elif math.prod(tensor.shape) > _MAX_ELEMENTS:
+        yield _problem(
+            f"A tensor has more than {_MAX_ELEMENTS} elements", tensor.name, tensor.shape
+        )
     if tensor.scale is not None and not (math.isfinite(tensor.scale) and tensor.scale > 0):
         yield _problem("The scale is not a positive finite number", tensor.name, tensor.scale)
     quantized = tensor.dtype.is_integer and tensor.scale is not None

@@ -22,6 +22,7 @@ from toolchain.errors import Code, QuantizationError
 from toolchain.numerics.affine import params_from_range
 from toolchain.quantization.bias import bias_params, raise_to_bias
 from toolchain.quantization.groups import sources
+from toolchain.quantization.useful import clamp, useful_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,8 @@ class _Chooser:
         if known is not None:
             return known
         merged = reduce(merge, [self._stats_of(name) for name in roots])
+        if len(members) == 1:
+            merged = clamp(merged, *useful_interval(self._graph, members[0]))
         method = next(
             (self._choice.overrides[name] for name in members if name in self._choice.overrides),
             self._choice.default,

@@ -191,10 +191,10 @@ def test_a_target_named_twice_is_built_once(run):
         ("[[input]]\nstd = [0]", Code.BAD_VALUE, "input.0.std.0", None),
         ("[[input]]\nmean = []", Code.BAD_VALUE, "input.0.mean", None),
         (
-            '[target.vector]\nplatform = "v3"',
+            '[target.vector]\nplatform = "v22"',
             Code.BAD_VALUE,
             "target.vector.platform",
-            "did you mean `v",
+            "`v2`",
         ),
         ("[target.vector.options]\nvlen = 1", Code.BAD_VALUE, "target.vector.options.vlen", None),
         (

@@ -67,6 +67,15 @@ def test_batch_norm_into_gemm(attributes, make_model, apply):
     assert apply(proto, fold_batch_norm, atol=1e-4) == ["Gemm"]
 
 
+def test_what_would_overflow_stays(make_model, apply):
+    proto = make_model(
+        "a = Conv(x, w) y = Div(a, c)", X, "float[1,8,6,6] y",
+        w=np.full((8, 4, 1, 1), 1e30, F), c=np.full(1, 1e-20, F),
+    )  # fmt: skip
+    apply(proto, fold_channel_affine)
+    assert apply.changed == [False]
+
+
 def test_shared_weights_are_copied(make_model, apply):
     body = f"a = Conv(x, w) y = {NORM.format('a')} z = Conv(x, w)"
     outputs = "float[1,8,6,6] y, float[1,8,6,6] z"

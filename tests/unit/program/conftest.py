@@ -82,7 +82,7 @@ def ort_run() -> Callable[..., list[Array]]:
         output: int = TensorProto.FLOAT,
         outputs: int = 1,
         domain: str = "",
-        opset: int = 18,
+        onnx_version: int = 18,
         **attributes: object,
     ) -> list[Array]:
         inputs = [None if array is None else np.asarray(array) for array in inputs]
@@ -99,7 +99,7 @@ def ort_run() -> Callable[..., list[Array]]:
         outs = [helper.make_tensor_value_info(name, output, None) for name in results]
         model = helper.make_model(
             helper.make_graph([node], "single", infos, outs),
-            opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)],
+            opset_imports=[helper.make_opsetid("", onnx_version), helper.make_opsetid("com.microsoft", 1)],
             ir_version=10,
         )
         session = onnxruntime.InferenceSession(

@@ -322,7 +322,7 @@ def test_by_hand_transposed_with_output_padding(execute) -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"groups": 2}, "groups"),
+        ({"groups": 2}, "channels"),
         ({"groups": 0}, "groups"),
         ({"strides": (0, 1)}, "positive"),
         ({"pads": (-1, 0, 0, 0)}, "pads"),

@@ -112,7 +112,9 @@ def prepare_quantize(op: Quantize, context: Context) -> Run:
         raise invalid(op, "The input must be float32")
 
     def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
-        return (context.kernels.saturate(np.divide(inputs[0], scale), grid, target.dtype),)
+        with np.errstate(over="ignore"):  # a quotient beyond float32 is infinite and saturates
+            real = np.divide(inputs[0], scale)
+        return (context.kernels.saturate(real, grid, target.dtype),)
 
     return run
 

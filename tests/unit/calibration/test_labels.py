@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from toolchain.calibration.labels import labelled, load_labels
+from toolchain.errors import Code, DataError
+
+NAMES = ["a/x.jpg", "a/y.jpg", "b/x.jpg"]
+
+
+def csv(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_csv_by_relative_path_and_by_unique_file_name(tmp_path):
+    spec = csv(tmp_path, "file,class\ny.jpg,5\nb/x.jpg,2\n./a/x.jpg,0\n")
+    labels = load_labels(spec, NAMES)
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [0, 5, 2]
+
+
+def test_missing_and_superfluous_are_told_together(tmp_path):
+    spec = csv(tmp_path, "file,class\na/x.jpg,1\nx.jpg,2\nzzz.jpg,3\n")
+    with pytest.raises(DataError) as caught:
+        load_labels(spec, NAMES)
+    assert [problem.got for problem in caught.value.problems] == [
+        "a/y.jpg, b/x.jpg",
+        "x.jpg, zzz.jpg",
+    ]
+    assert caught.value.code is Code.LABELS_INVALID
+
+
+def test_labelled_picks_what_has_a_row(tmp_path):
+    spec = csv(tmp_path, "file,class\nb/x.jpg,1\ny.jpg,4\n")
+    assert labelled(spec, NAMES) == (1, 2)
+    assert load_labels(spec, [NAMES[1], NAMES[2]]).tolist() == [4, 1]
+    assert labelled("labels.npy", NAMES) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a/x.jpg,1\n",
+        "file,class\na/x.jpg,cat\n",
+        "file,class\na/x.jpg\n",
+        "file,class\na,1\na,2\n",
+    ],
+)
+def test_bad_csv(tmp_path, text):
+    with pytest.raises(DataError) as caught:
+        load_labels(csv(tmp_path, text), ["a/x.jpg"])
+    assert caught.value.code is Code.LABELS_INVALID
+
+
+def test_arrays_are_taken_by_order(tmp_path):
+    np.save(tmp_path / "y.npy", np.array([3, 1, 2], np.uint8))
+    np.savez(tmp_path / "y.npz", x=np.zeros(3), y=np.array([[3], [1], [2]]))
+    assert load_labels(str(tmp_path / "y.npy"), NAMES).tolist() == [3, 1, 2]
+    assert load_labels(str(tmp_path / "y.npz") + ":y", NAMES).tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("labels", [np.array([1, 2]), np.array([1.0, 2, 3]), np.array([1, -1, 2])])
+def test_arrays_must_fit(tmp_path, labels):
+    np.save(tmp_path / "y.npy", labels)
+    with pytest.raises(DataError) as caught:
+        load_labels(str(tmp_path / "y.npy"), NAMES)
+    assert caught.value.code is Code.LABELS_INVALID
