@@ -100,6 +100,7 @@ def _csv_rows(path: Path) -> dict[str, int]:
             where=str(path),
             got=",".join(header) or "an empty file",
             allowed="file,class",
+            hint="put the line `file,class` at the top",
         )
     rows: dict[str, int] = {}
     bad = []

@@ -32,7 +32,7 @@ def convert_opset(model: ir.Model, opset: int = OPSET) -> ir.Model:
         raise ModelError(
             Code.UNKNOWN_OPSET,
             f"The model cannot be converted from opset {version} to {opset}",
-            got=str(error).strip().splitlines()[0],
+            got=str(error).strip().splitlines()[0].rpartition("failed: ")[2],
             hint=f"export the model with opset {opset} or a little lower",
         ) from error
     converted = ir.serde.deserialize_model(proto)

@@ -195,7 +195,7 @@ class _Writer:
             packed = ml_dtypes.int4 if dtype is ir.DataType.INT4 else ml_dtypes.uint4
             tensor = ir.Tensor(np.asarray(array).astype(packed), dtype=dtype, name=name)
         else:
-            tensor = ir.Tensor(np.ascontiguousarray(array), dtype=dtype, name=name)
+            tensor = ir.Tensor(np.array(array, order="C"), dtype=dtype, name=name)
         value = ir.Value(
             name=name, shape=ir.Shape(array.shape), type=ir.TensorType(dtype), const_value=tensor
         )

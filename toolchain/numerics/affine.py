@@ -41,7 +41,7 @@ def params_from_range(
         scale = (high - low) / (spec.qmax - spec.qmin)
     scale = np.maximum(scale, min_scale)
     if spec.scale_kind is ScaleKind.POWER_OF_TWO:
-        scale = np.exp2(np.ceil(np.log2(scale)))
+        scale = _power_of_two_above(scale)
     scale32 = scale.astype(np.float32)
     if spec.symmetric:
         zero_point = np.full(scale32.shape, middle, np.int32)
@@ -78,6 +78,12 @@ def dequantize(integers: Array, params: QuantParams) -> NDArray[np.float32]:
 def fake_quantize(values: NDArray[np.float32], params: QuantParams) -> NDArray[np.float32]:
     """The real values that remain after a round trip through the integers."""
     return dequantize(quantize(values, params), params)
+
+
+def _power_of_two_above(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smallest power of two >= each positive value; exact, unlike a logarithm."""
+    significand, exponent = np.frexp(values)
+    return np.asarray(np.ldexp(1.0, exponent - (significand == 0.5)), np.float64)
 
 
 def along_axis(array: Array, spec: QuantSpec, rank: int) -> Array:

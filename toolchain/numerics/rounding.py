@@ -34,6 +34,7 @@ def round_to_integer(values: NDArray[Float], rounding: Rounding) -> NDArray[Floa
 
 def _half_up(values: NDArray[Float]) -> NDArray[Float]:
     below = np.floor(values)
-    step = ((values - below) >= values.dtype.type(0.5)).astype(values.dtype)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is no fraction, and adds nothing
+        step = ((values - below) >= values.dtype.type(0.5)).astype(values.dtype)
     result: NDArray[Float] = below + step
     return result

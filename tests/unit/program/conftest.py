@@ -99,7 +99,10 @@ def ort_run() -> Callable[..., list[Array]]:
         outs = [helper.make_tensor_value_info(name, output, None) for name in results]
         model = helper.make_model(
             helper.make_graph([node], "single", infos, outs),
-            opset_imports=[helper.make_opsetid("", onnx_version), helper.make_opsetid("com.microsoft", 1)],
+            opset_imports=[
+                helper.make_opsetid("", onnx_version),
+                helper.make_opsetid("com.microsoft", 1),
+            ],
             ir_version=10,
         )
         session = onnxruntime.InferenceSession(

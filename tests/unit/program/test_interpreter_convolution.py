@@ -76,26 +76,15 @@ def test_accumulators_equal_conv_integer(execute, ort_run, geometry, dtype) -> N
     )
     shape = (n, m, *extents(size, kernel, op))
     actual = execute(op, {"x": x}, {"y": (DType.FLOAT32, shape)}, {"w": w, **ONE})["y"]
-    # ConvInteger in integers where onnxruntime has it (unsigned input), else an exact float Conv.
-    if dtype is np.uint8:
-        expected = ort_run(
-            "ConvInteger",
-            [x, w, np.array(zero_point, np.uint8)],
-            output=TensorProto.INT32,
-            strides=strides,
-            pads=pads,
-            dilations=dilations,
-            group=groups,
-        )[0]
-    else:
-        expected = ort_run(
-            "Conv",
-            [x.astype(np.float32) - zero_point, w.astype(np.float32)],
-            strides=strides,
-            pads=pads,
-            dilations=dilations,
-            group=groups,
-        )[0]
+    expected = ort_run(
+        "ConvInteger",
+        [x, w, np.array(zero_point, dtype)],
+        output=TensorProto.INT32,
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        group=groups,
+    )[0]
     np.testing.assert_array_equal(actual, expected)
 
 

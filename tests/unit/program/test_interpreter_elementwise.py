@@ -44,13 +44,14 @@ def binary(kind: BinaryKind, **changes: object) -> Binary:
     ("kind", "name"), [(BinaryKind.ADD, "QLinearAdd"), (BinaryKind.MUL, "QLinearMul")]
 )
 @pytest.mark.parametrize(
-    ("a_shape", "b_shape"),
+    "shapes",
     [((2, 8, 16, 16), (2, 8, 16, 16)), ((1, 8, 16, 16), (1, 8, 1, 1)), ((4, 1, 600), (600,))],
 )
 def test_outputs_equal_qlinear(
-    execute, ort_run, assert_last_bit, dtype, kind, name, a_shape, b_shape
+    execute, ort_run, assert_last_bit, dtype, kind, name, shapes
 ) -> None:
     random = np.random.default_rng(2)
+    a_shape, b_shape = shapes
     a = random.integers(dtype.qmin, dtype.qmax + 1, a_shape).astype(dtype.numpy)
     b = random.integers(dtype.qmin, dtype.qmax + 1, b_shape).astype(dtype.numpy)
     scales = [np.float32(s) for s in (0.0213, 0.0137, 0.0291)]
