@@ -75,6 +75,9 @@ def default_quantize(request: QuantizeRequest) -> QuantizeResult:
         fixed=request.fixed,
         asked=request.asked,
         pins=pins,
+        samples=request.samples,
+        threads=request.threads,
+        scratch=request.scratch,
     )
     result = quantize_model(
         request.model, request.destination, request.graph, request.plan, given

@@ -87,7 +87,9 @@ def constant_parameters(node: NodeView) -> Measured:
 
 def single_output(node: NodeView) -> Measured:
     """Only the first output is used."""
-    return Measured(ok=sum(bool(v.name) for v in node.outputs) == 1, value=f"{len(node.outputs)} outputs")
+    return Measured(
+        ok=sum(bool(v.name) for v in node.outputs) == 1, value=f"{len(node.outputs)} outputs"
+    )
 
 
 def static_shape(node: NodeView) -> Measured:

@@ -65,7 +65,9 @@ SPEC = TargetSpec(
     name="riscv",
     summary="RISC-V INT8: SpacemiT K1 and K3, QDQ models for their onnxruntime provider",
     platforms=(
-        Platform(name="k1", summary="8 X60 cores, 4 of them with the matrix extension, VLEN 256", cores=4),
+        Platform(
+            name="k1", summary="8 X60 cores, 4 of them with the matrix extension, VLEN 256", cores=4
+        ),
         Platform(name="k3", summary="A100 cores, VLEN 1024, larger matrix tiles", cores=8),
     ),
     ops=_OPS,

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from toolchain.analysis.forms import session_form
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
@@ -18,7 +19,6 @@ from toolchain.core.reports import CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError
 from toolchain.graph.expose import write_with_outputs
-from toolchain.graph.session import open_session
 from toolchain.graph.view import read_view
 from toolchain.numerics.affine import dequantize
 from toolchain.numerics.metrics import cosine, max_excess
@@ -105,22 +105,16 @@ class _Runs:
         exposed, exposed_qdq = folder / "float.onnx", folder / "qdq.onnx"
         write_with_outputs(float_model, float_names, exposed)
         write_with_outputs(qdq_model, [pair.qdq for pair in pairs], exposed_qdq)
-        self._float = open_session(exposed, threads=threads)
-        self._qdq = open_session(exposed_qdq, threads=threads)
+        self._float = session_form(exposed, threads)
+        self._qdq = session_form(exposed_qdq, threads)
         self._interpreter = Interpreter(program, threads=threads or None)
 
     def run(self, feeds: Mapping[str, Array]) -> _Values:
         return _Values(
-            float_values=_run(self._float, feeds),
-            qdq=_run(self._qdq, feeds),
+            float_values=self._float(feeds),
+            qdq=self._qdq(feeds),
             reference=self._interpreter.run(feeds, observe=self._tensors),
         )
-
-
-def _run(session: object, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    names = [output.name for output in session.get_outputs()]  # type: ignore[attr-defined]
-    values = session.run(names, dict(feeds))  # type: ignore[attr-defined]
-    return dict(zip(names, values, strict=True))
 
 
 def _pairings(

@@ -28,7 +28,7 @@ def load_labels(spec: str, names: Sequence[str]) -> NDArray[np.int64]:
     matched by order.
 
     Args:
-        spec: A .csv file with the header `file,class`, a .npy file, or `file.npz:key`.
+        spec: A .csv file of `file,class` lines (those words may head it), a .npy file, or `file.npz:key`.
         names: All samples of the source (or, of a folder, those that `labelled` picks).
 
     Returns:
@@ -93,18 +93,11 @@ def _csv_rows(path: Path) -> dict[str, int]:
             Code.LABELS_INVALID, f"The labels cannot be read: {error}", where=str(path)
         ) from error
     header = [field.strip().lower() for field in lines[0]] if lines else []
-    if header[:2] != ["file", "class"]:
-        raise DataError(
-            Code.LABELS_INVALID,
-            "The labels do not begin with their header line",
-            where=str(path),
-            got=",".join(header) or "an empty file",
-            allowed="file,class",
-            hint="put the line `file,class` at the top",
-        )
+    if header[:2] == ["file", "class"]:
+        lines = lines[1:]
     rows: dict[str, int] = {}
     bad = []
-    for line in lines[1:]:
+    for line in lines:
         name = line[0].strip().replace("\\", "/").removeprefix("./")
         number = line[1].strip() if len(line) > 1 else ""
         if not number.isdecimal() or rows.get(name, int(number)) != int(number):

@@ -37,9 +37,6 @@ def build(  # noqa: PLR0913 - one parameter per option
     until: Annotated[Stage | None, typer.Option(help="Stop behind this stage.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
     samples: Annotated[int | None, typer.Option(help="How many samples to calibrate on.")] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Accept checks that cannot be executed here.")
-    ] = False,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -62,7 +59,6 @@ def build(  # noqa: PLR0913 - one parameter per option
         manager=manager,
         until=None if until is None else str(until),
         progress=speak.progress(),
-        allow_missing=allow_missing,
     )
     speak.build(result.targets)
     speak.answer(result, str(result.output))
@@ -86,10 +82,4 @@ def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
                 where=row.tensor,
                 got=f"{row.metric} {row.value:.6g}",
                 allowed=f"{row.limit:.6g}",
-            )
-        if not failed:
-            yield Problem(
-                code=Code.CHECK_INCOMPLETE,
-                message=f"The check of {result.target} is incomplete",
-                hint="the diagnostics say what is missing; `--allow-missing` accepts it",
             )

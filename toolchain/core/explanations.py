@@ -247,6 +247,12 @@ _DATA = {
         "Classes counted from 1 to 1000 for a model with outputs 0 to 999.",
         "Correct the lines of the label file that are listed.",
     ),
+    Code.DATA_FEW_SAMPLES: _Text(
+        "Fewer samples than asked for",
+        "The source holds fewer calibration samples than `calibration.samples`; all are used.",
+        "samples = 500 with a folder of 120 images.",
+        "Add samples, or ask for as many as there are.",
+    ),
     Code.CALIBRATION_FAILED: _Text(
         "The calibration sweep failed",
         "The float model could not be run on the samples, or produced NaN.",
@@ -273,6 +279,12 @@ _BUILD = {
         "A scale is zero, negative or not finite, or a zero point lies outside its type.",
         "A pin with `scale = 0.0`.",
         "Correct the pin; without one, report the tensor that is named as a bug.",
+    ),
+    Code.RUNS_IN_FLOAT: _Text(
+        "Nodes that run in float",
+        "The target cannot run these nodes on integers, so they became float islands.",
+        "A Resize with cubic interpolation on a target that knows nearest and linear.",
+        "Replace the operators, or accept the islands; the report lists all with their reasons.",
     ),
     Code.LOWERING_FAILED: _Text(
         "The quantized model cannot be made an integer program",

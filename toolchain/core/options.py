@@ -170,8 +170,11 @@ class EvaluationOptions:
 
     data: Annotated[str | Mapping[str, str], Doc("Samples, as in `calibration.data`.")]
     labels: Annotated[
-        str, Doc("CSV of file and class with a header line, `.npy`, or `file.npz:key`.")
+        str, Doc("CSV of `file,class` lines, `.npy`, or `file.npz:key`.")
     ]
+    skip: Annotated[
+        int, Ge(0), Doc("Leaves out the first samples of the source, such as those calibrated on.")
+    ] = 0
     samples: Annotated[int, Ge(0), Doc("How many samples are used; 0 takes all.")] = 0
     order: Annotated[Order, Doc("`first` takes them in order, `random` draws them.")] = Order.FIRST
     seed: Annotated[int, Ge(0), Doc("Seed of the random order.")] = 0

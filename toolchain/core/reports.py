@@ -92,6 +92,7 @@ class QuantReport:
     integer_macs: int
     total_macs: int
     algorithms: tuple[str, ...] = ()
+    extra_forwards: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

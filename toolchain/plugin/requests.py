@@ -78,6 +78,9 @@ class QuantizeRequest:
     Attributes:
         model: The float model with Q/DQ taken out.
         asked: Range methods of single nodes, from rules.
+        samples: The calibration samples, for algorithms that observe more.
+        threads: Threads of further sweeps; 0 takes one per core.
+        scratch: An empty folder for temporary models.
     """
 
     target: TargetSpec
@@ -92,6 +95,10 @@ class QuantizeRequest:
     mixed_precision: MixedPrecisionOptions
     methods: Mapping[str, RangeMethodDef]
     algorithms: Mapping[str, AlgorithmDef]
+    samples: SampleStore
+    threads: int
+    scratch: Path
+    progress: Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

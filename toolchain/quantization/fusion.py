@@ -10,7 +10,17 @@ from toolchain.core.target import Support, TargetSpec
 from toolchain.quantization.precision import NodePrecision
 
 CLAMPING = frozenset(
-    {"Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "AveragePool", "GlobalAveragePool"}
+    {
+        "Conv",
+        "ConvTranspose",
+        "Gemm",
+        "MatMul",
+        "Add",
+        "Sub",
+        "Mul",
+        "AveragePool",
+        "GlobalAveragePool",
+    }
 )
 """Operators whose requantization can clamp its result."""
 

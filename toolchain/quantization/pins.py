@@ -50,7 +50,11 @@ def check_pins(
         if problem is not None:
             problems.append(problem)
         else:
-            setting = f"scale = {pin.scale}" if pin.scale is not None else f"range = {pin.min} .. {pin.max}"
+            setting = (
+                f"scale = {pin.scale}"
+                if pin.scale is not None
+                else f"range = {pin.min} .. {pin.max}"
+            )
             rows.append(
                 RuleEffect(rule=where, selector="tensor", target=pin.tensor, setting=setting)
             )
@@ -66,7 +70,11 @@ def _problem(
         close = get_close_matches(pin.tensor, list(graph.values), n=3)
         hint = f"did you mean {', '.join(f'`{c}`' for c in close)}?" if close else None
         return Problem(
-            code=Code.NO_MATCH, message="The pin names no tensor", where=where, got=pin.tensor, hint=hint
+            code=Code.NO_MATCH,
+            message="The pin names no tensor",
+            where=where,
+            got=pin.tensor,
+            hint=hint,
         )
     if pin.tensor in plan.fused:
         return Problem(
@@ -79,14 +87,15 @@ def _problem(
     if pin.tensor not in plan.specs or pin.tensor in fixed:
         why = "the model fixes its parameters" if pin.tensor in fixed else "it is stored in float"
         return Problem(
-            code=Code.NO_EFFECT, message="The pin has no effect", where=where, got=f"{pin.tensor}: {why}"
+            code=Code.NO_EFFECT,
+            message="The pin has no effect",
+            where=where,
+            got=f"{pin.tensor}: {why}",
         )
     return _shape_problem(pin, where, graph, plan.specs[pin.tensor])
 
 
-def _shape_problem(
-    pin: RangePin, where: str, graph: GraphView, spec: QuantSpec
-) -> Problem | None:
+def _shape_problem(pin: RangePin, where: str, graph: GraphView, spec: QuantSpec) -> Problem | None:
     lengths = {
         len(v) for v in (pin.scale, pin.zero_point, pin.min, pin.max) if isinstance(v, tuple)
     }
@@ -98,7 +107,9 @@ def _shape_problem(
             message="The pin has a list that does not fit the tensor",
             where=where,
             got=f"{sorted(lengths)} numbers",
-            allowed="one number" if channels is None else f"one number, or {channels}, one per channel",
+            allowed="one number"
+            if channels is None
+            else f"one number, or {channels}, one per channel",
         )
     points = () if pin.zero_point is None else np.atleast_1d(pin.zero_point)
     if any(not spec.qmin <= int(point) <= spec.qmax for point in points):
@@ -129,7 +140,9 @@ def _from_scale(scale: Array, zero_point: Array, spec: QuantSpec) -> QuantParams
         spec = _per_tensor(spec)
     shape = np.broadcast_shapes(scale.shape, zero_point.shape)
     return QuantParams(
-        scale=np.broadcast_to(scale, shape), zero_point=np.broadcast_to(zero_point, shape), spec=spec
+        scale=np.broadcast_to(scale, shape),
+        zero_point=np.broadcast_to(zero_point, shape),
+        spec=spec,
     )
 
 

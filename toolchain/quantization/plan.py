@@ -122,7 +122,9 @@ class _Planner:
     def _plan_move(self, node: NodeView) -> bool:
         """Outputs are stored as the inputs are; False where all inputs are float."""
         inputs = [value for _, value in data_inputs(node)]
-        stored = [self._specs[v.name] for v in inputs if v.name in self._specs and not v.is_constant]
+        stored = [
+            self._specs[v.name] for v in inputs if v.name in self._specs and not v.is_constant
+        ]
         if not stored:
             return False
         self._read(node, stored[0])

@@ -17,6 +17,7 @@ from toolchain.core.options import QuantizeOptions, RangePin
 from toolchain.core.quant import ParamSet, QuantParams, QuantPlan
 from toolchain.core.registry import AlgorithmDef, AlgorithmInput, RangeMethodDef
 from toolchain.core.reports import QuantReport
+from toolchain.core.samples import SampleStore
 from toolchain.core.stats import TensorStats
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, ConfigError
@@ -38,6 +39,9 @@ class Quantization:
         fixed: Parameters that the model brought along.
         asked: What rules want of single nodes.
         pins: Parameters given by hand.
+        samples: Preprocessed calibration samples, for algorithms that observe more.
+        threads: Threads of their sweeps; 0 takes one per core.
+        scratch: An empty folder for temporary models.
         methods: Range methods by name.
         algorithms: Algorithms by name.
     """
@@ -50,6 +54,9 @@ class Quantization:
     fixed: Mapping[str, QuantParams] = field(default_factory=dict)
     asked: Mapping[str, Asked] = field(default_factory=dict)
     pins: Sequence[RangePin] = ()
+    samples: SampleStore
+    threads: int
+    scratch: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

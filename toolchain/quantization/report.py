@@ -16,6 +16,10 @@ from toolchain.quantization.plan import runs_on_integers
 from toolchain.quantization.precision import NodePrecision
 
 
+RULE_REASON = "a mixed-precision rule asks for float"
+"""Why a node runs in float that could run on integers."""
+
+
 def quant_report(
     graph: GraphView,
     plan: QuantPlan,
@@ -78,7 +82,7 @@ def float_reason(
     broken = target.violations(node)
     if broken:
         return "; ".join(f"{rule}: {measured}" for rule, measured in broken)
-    return "a mixed-precision rule asks for float"
+    return RULE_REASON
 
 
 def _role(graph: GraphView, name: str) -> str:

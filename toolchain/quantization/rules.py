@@ -73,9 +73,7 @@ def settle(
 def _claim(found: dict[str, _Claim], priority: int, number: int, rule: PrecisionRule) -> None:
     for setting in SETTINGS:
         value = getattr(rule, setting)
-        if value is not None and (
-            setting not in found or priority >= found[setting].priority
-        ):
+        if value is not None and (setting not in found or priority >= found[setting].priority):
             found[setting] = _Claim(priority, number, value)
 
 
@@ -106,9 +104,7 @@ def _dtype_problems(number: int, rule: PrecisionRule, target: TargetSpec) -> Ite
             )
 
 
-def _select(
-    number: int, rule: PrecisionRule, graph: GraphView
-) -> tuple[int, tuple[NodeView, ...]]:
+def _select(number: int, rule: PrecisionRule, graph: GraphView) -> tuple[int, tuple[NodeView, ...]]:
     where = f"mixed_precision.rules[{number}]"
     if rule.nodes:
         found = [_named(pattern, graph, f"{where}.nodes") for pattern in rule.nodes]
@@ -146,7 +142,9 @@ def subgraph(
         if name not in graph.values:
             raise _no_match("tensor", name, list(graph.values), where)
     reached: set[str] = set()
-    pending = deque(use.node for n in start if not graph.values[n].is_constant for use in graph.uses(n))
+    pending = deque(
+        use.node for n in start if not graph.values[n].is_constant for use in graph.uses(n)
+    )
     while pending:
         node = pending.popleft()
         if node.name in reached:
@@ -288,7 +286,9 @@ def _output_not_applied(
 ) -> str | None:
     output = node.outputs[0].name
     if output in plan.fused:
-        return f"the operator behind it absorbs it; set it on the producer of `{plan.fused[output]}`"
+        return (
+            f"the operator behind it absorbs it; set it on the producer of `{plan.fused[output]}`"
+        )
     spec = plan.specs.get(output)
     stored = DType.FLOAT32 if spec is None else spec.dtype
     if stored is dtype:

@@ -128,7 +128,9 @@ def _operands(builder: Builder, node: NodeView) -> _Operands | None:
         return _Operands(x=x, weight=weight, scale=scale, bias=None)
     stored = builder.integers(bias)
     if stored is not None and _same_scale(stored, scale):
-        return _Operands(x=x, weight=weight, scale=scale, bias=np.asarray(stored.constant, np.int32))
+        return _Operands(
+            x=x, weight=weight, scale=scale, bias=np.asarray(stored.constant, np.int32)
+        )
     real = builder.float_constant(bias)
     if real is None:
         return None
@@ -181,7 +183,9 @@ def _finish(builder: Builder, node: NodeView, operands: _Operands) -> tuple[str,
     """Name of the output tensor, and the record that says how the accumulator gets there."""
     found: IntegerOutput | None = integer_output(builder, node, clamps=True)
     if found is None:
-        factor = builder.constant(f"{node.name}/factor", _per_channel(operands.scale, node, operands))
+        factor = builder.constant(
+            f"{node.name}/factor", _per_channel(operands.scale, node, operands)
+        )
         return builder.float_tensor(node.outputs[0]), ToFloat(factor=factor)
     out = found.quantized
     numbers = multiplier(

@@ -110,7 +110,9 @@ class Builder:
             self.float_tensor(value)
             if found.constant is not None:
                 raise CompileError(
-                    Code.LOWERING_FAILED, "A quantized constant is read as a tensor", where=value.name
+                    Code.LOWERING_FAILED,
+                    "A quantized constant is read as a tensor",
+                    where=value.name,
                 )
             self.add(
                 Dequantize(

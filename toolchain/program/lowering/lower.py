@@ -159,4 +159,3 @@ def _finish_outputs(builder: Builder) -> None:
     """Model outputs that are the dequantization of integers nobody dequantized yet."""
     for value in builder.graph.outputs:
         builder.read_float(value)
-

@@ -73,7 +73,9 @@ def _part(
 ) -> str:
     if part.constant is not None:
         real = builder.float_constant(value)
-        integers = part.constant if real is None else quantize(np.asarray(real, np.float32), out.params)
+        integers = (
+            part.constant if real is None else quantize(np.asarray(real, np.float32), out.params)
+        )
         return builder.constant(f"{node.name}/part{number}", integers)
     if part.params.same_numbers(out.params):
         return part.name
@@ -87,7 +89,9 @@ def _outputs(builder: Builder, node: NodeView) -> list[tuple[Quantized, tuple[in
     """The integers behind every output, or None where one is read in float."""
     quantizers = [builder.sole_quantizer(value.name) for value in node.outputs if value.name]
     shapes = [value.static_shape for value in node.outputs if value.name]
-    found = [(q, s) for q, s in zip(quantizers, shapes, strict=True) if q is not None and s is not None]
+    found = [
+        (q, s) for q, s in zip(quantizers, shapes, strict=True) if q is not None and s is not None
+    ]
     if len(found) != len(quantizers) or not found:
         return None
     return [(builder.quantized_by(quantizer), shape) for quantizer, shape in found]
@@ -199,7 +203,9 @@ def _pad(node: NodeView, shape: tuple[int, ...]) -> Movement | None:
         pads[axis % len(shape)] = given[number]
         pads[axis % len(shape) + len(shape)] = given[number + len(axes)]
     return Movement(
-        kind=MoveKind.PAD, arguments={"pads": tuple(pads)}, mode=node.str_attribute("mode", "constant")
+        kind=MoveKind.PAD,
+        arguments={"pads": tuple(pads)},
+        mode=node.str_attribute("mode", "constant"),
     )
 
 
@@ -211,7 +217,9 @@ def _gather(node: NodeView, shape: tuple[int, ...]) -> Movement:
 def _tile(node: NodeView, shape: tuple[int, ...]) -> Movement | None:
     repeats = _ints(node, 1)
     known = repeats is not None and len(repeats) == len(shape)
-    return Movement(kind=MoveKind.TILE, arguments={"repeats": repeats}) if known and repeats else None
+    return (
+        Movement(kind=MoveKind.TILE, arguments={"repeats": repeats}) if known and repeats else None
+    )
 
 
 def _blocks(node: NodeView, shape: tuple[int, ...]) -> Movement:

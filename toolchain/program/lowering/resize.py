@@ -48,7 +48,9 @@ def lower_resize(builder: Builder, node: NodeView) -> bool:
             continue
         below = np.floor(real)
         low.append(builder.constant(f"{prefix}/low", np.clip(below, 0, last).astype(np.int32)))
-        high.append(builder.constant(f"{prefix}/high", np.clip(below + 1, 0, last).astype(np.int32)))
+        high.append(
+            builder.constant(f"{prefix}/high", np.clip(below + 1, 0, last).astype(np.int32))
+        )
         weights.append(builder.constant(f"{prefix}/weights", (real - below).astype(np.float32)))
     moved = nearest and not same
     result = (

@@ -64,7 +64,9 @@ def _resolve(node: NodeView, kernel: tuple[int, ...]) -> Windows | None:
     return Windows(kernel=kernel, strides=strides, pads=pads, dilations=dilations)
 
 
-def _total(source: int, result: int, kernel: int, stride: int, dilation: int, node: NodeView) -> int:
+def _total(
+    source: int, result: int, kernel: int, stride: int, dilation: int, node: NodeView
+) -> int:
     """Padding of one axis that makes `source` elements become `result`."""
     extent = (kernel - 1) * dilation + 1
     if node.op_type == "ConvTranspose":

@@ -1,0 +1,163 @@
+"""A build: the stages in order, for every target, then what they made is published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from toolchain.config.resolve import ResolvedConfig
+from toolchain.core.diagnostics import Diagnostic
+from toolchain.core.options import BuildOptions
+from toolchain.core.progress import Progress
+from toolchain.core.reports import (
+    AccuracyReport,
+    CalibrationReport,
+    CheckReport,
+    FileRow,
+    OptimizeReport,
+    QuantReport,
+    RuleEffect,
+)
+from toolchain.errors import Code, ConfigError, ModelError
+from toolchain.pipeline.context import BuildContext, BuildState
+from toolchain.pipeline.digests import file_digest, source_digest
+from toolchain.pipeline.publish import publish
+from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.workspace import Workspace
+from toolchain.plugin.facade import TargetHooks
+from toolchain.plugin.manager import PluginManager
+from toolchain.render.markdown import build_page
+
+StageFunction = Callable[[BuildContext, BuildState], BuildState]
+
+STAGES: Mapping[str, StageFunction] = MappingProxyType(
+    {
+        optimize.NAME: optimize.run,
+        quantize.NAME: quantize.run,
+        mixed_precision.NAME: mixed_precision.run,
+        compile.NAME: compile.run,
+        check.NAME: check.run,
+    }
+)
+"""The stages in the order in which they run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetResult:
+    """One target's build; a report is None where its stage did not run.
+
+    Attributes:
+        cached: Stages whose result was taken from the cache.
+    """
+
+    target: str
+    platform: str
+    optimize: OptimizeReport | None
+    calibration: CalibrationReport | None
+    quantize: QuantReport | None
+    effects: tuple[RuleEffect, ...]
+    check: CheckReport | None
+    accuracy: AccuracyReport | None
+    files: tuple[FileRow, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    cached: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What a build made: the output folder, with a folder per target in it."""
+
+    output: Path
+    targets: tuple[TargetResult, ...]
+
+
+def build(
+    resolved: ResolvedConfig,
+    *,
+    manager: PluginManager,
+    progress: Progress,
+    until: str | None = None,
+) -> BuildResult:
+    """Build every target of `resolved`, up to the stage `until` or to the end.
+
+    A target whose check fails is published as `TARGET.failed`, so that what an earlier build
+    published stays; the result says so, and raising is the caller's.
+
+    Raises:
+        ToolchainError: Whatever a stage finds wrong; finished stages stay in the cache.
+    """
+    output = Path(resolved.builds[0].output)
+    workspace = Workspace(output)
+    workspace.open()
+    results = tuple(
+        _build_target(options, resolved, workspace, manager, progress, until)
+        for options in resolved.builds
+    )
+    return BuildResult(output=output, targets=results)
+
+
+def _build_target(
+    options: BuildOptions,
+    resolved: ResolvedConfig,
+    workspace: Workspace,
+    manager: PluginManager,
+    progress: Progress,
+    until: str | None,
+) -> TargetResult:
+    context = _context(options, workspace, manager, progress)
+    state = BuildState()
+    for name, run in STAGES.items():
+        state = run(context, state)
+        if name == until:
+            break
+    result = TargetResult(
+        target=options.target,
+        platform=options.platform,
+        optimize=state.optimize_report,
+        calibration=state.calibration_report,
+        quantize=state.quant_report,
+        effects=state.effects,
+        check=state.check_report,
+        accuracy=state.accuracy_report,
+        files=(),
+        diagnostics=state.diagnostics,
+        cached=(),
+    )
+    files = publish(context, state, resolved, page=build_page(result))
+    return replace(result, files=files, cached=state.cached)
+
+
+def _context(
+    options: BuildOptions, workspace: Workspace, manager: PluginManager, progress: Progress
+) -> BuildContext:
+    targets = manager.targets()
+    if options.target not in targets:
+        raise ConfigError(
+            Code.UNKNOWN_NAME,
+            "There is no target of this name",
+            where="targets",
+            got=options.target,
+            allowed=", ".join(targets),
+        )
+    model = Path(options.model)
+    if not model.is_file():
+        raise ModelError(
+            Code.MODEL_NOT_FOUND,
+            "The model file does not exist",
+            where="model",
+            got=model,
+            hint="relative paths start at the folder of the config file",
+        )
+    hooks = TargetHooks(manager, options.target)
+    return BuildContext(
+        options=options,
+        target=targets[options.target].spec,
+        hooks=hooks,
+        manager=manager,
+        workspace=workspace,
+        progress=progress,
+        source=source_digest(manager, hooks),
+        model=file_digest(model),
+    )

@@ -1,0 +1,121 @@
+"""What every stage of one target's build works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from toolchain.core.diagnostics import Diagnostic, Severity
+from toolchain.core.options import BuildOptions
+from toolchain.core.progress import Progress
+from toolchain.core.quant import QuantParams
+from toolchain.core.reports import (
+    AccuracyReport,
+    CalibrationReport,
+    CheckReport,
+    OptimizeReport,
+    QuantReport,
+    RuleEffect,
+)
+from toolchain.core.samples import SampleStore
+from toolchain.core.target import TargetSpec
+from toolchain.errors import Problem
+from toolchain.pipeline.digests import key
+from toolchain.pipeline.workspace import Workspace
+from toolchain.plugin.facade import TargetHooks
+from toolchain.plugin.manager import PluginManager
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """What stays the same from stage to stage.
+
+    Attributes:
+        source: Digest of all source code and library versions that take part.
+        model: Digest of the model as given.
+    """
+
+    options: BuildOptions
+    target: TargetSpec
+    hooks: TargetHooks
+    manager: PluginManager
+    workspace: Workspace
+    progress: Progress
+    source: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        """Stem of the files that the build writes."""
+        stem = Path(self.options.model).name.split(".onnx")[0]
+        return self.options.compile.name or stem
+
+    def cached(
+        self, stage: str, parts: tuple[object, ...], work: Callable[[Path], None]
+    ) -> Stored:
+        """The folder of a stage's result, made by `work` unless it is there already."""
+        digest = key(stage, self.source, *parts)
+        folder, hit = self.workspace.produce(stage, digest, work)
+        return Stored(folder=folder, digest=digest, hit=hit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A finished step in the cache: its folder, its key, and whether it was there before."""
+
+    folder: Path
+    digest: str
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BuildState:
+    """What is known after each stage; a stage gets one and returns another.
+
+    Attributes:
+        samples: Preprocessed calibration samples, and their key.
+        optimized: The simplified float model.
+        float_model: The same with Q/DQ taken out that the model brought along.
+        fixed: Parameters it brought along.
+        qdq: The quantized model.
+        compiled: Folder of the target's files.
+        files: What is published, by relative name: source and description.
+        keys: Cache key of every finished stage.
+        cached: Stages that came from the cache.
+    """
+
+    samples: SampleStore | None = None
+    optimized: Path | None = None
+    float_model: Path | None = None
+    fixed: dict[str, QuantParams] = field(default_factory=dict)
+    qdq: Path | None = None
+    compiled: Path | None = None
+    optimize_report: OptimizeReport | None = None
+    calibration_report: CalibrationReport | None = None
+    quant_report: QuantReport | None = None
+    effects: tuple[RuleEffect, ...] = ()
+    check_report: CheckReport | None = None
+    accuracy_report: AccuracyReport | None = None
+    files: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    cached: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def after(self, stage: str, stored: Stored) -> Self:
+        """The state with the key of a finished stage noted."""
+        return replace(
+            self,
+            keys={**self.keys, stage: stored.digest},
+            cached=(*self.cached, stage) if stored.hit else self.cached,
+        )
+
+    def publishing(self, name: str, path: Path, what: str) -> Self:
+        """The state with one more file to publish."""
+        return replace(self, files={**self.files, name: (path, what)})
+
+    def warn(self, stage: str, problem: Problem, severity: Severity = Severity.WARNING) -> Self:
+        """The state with one more thing to tell the user."""
+        found = Diagnostic(severity=severity, stage=stage, problem=problem)
+        return replace(self, diagnostics=(*self.diagnostics, found))

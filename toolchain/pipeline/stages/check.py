@@ -1,0 +1,200 @@
+"""Stage 5: the forms of the model compared, and scored on labelled samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from toolchain.analysis.evaluation import Forms, evaluate
+from toolchain.analysis.forms import session_form
+from toolchain.calibration.labels import labelled, load_labels
+from toolchain.calibration.sources import Selection, open_source, paths_of
+from toolchain.core.artifacts import CompiledArtifact
+from toolchain.core.diagnostics import Severity
+from toolchain.core.options import EvaluationOptions
+from toolchain.core.reports import AccuracyReport, CheckReport, CheckRow
+from toolchain.errors import Code, InternalError, Problem
+from toolchain.graph.inputs import input_specs
+from toolchain.pipeline.context import BuildContext, BuildState
+from toolchain.pipeline.records import read_record, write_record
+from toolchain.pipeline.stages.compile import RECORD, CompileRecord
+from toolchain.pipeline.stages.samples import Prepared, prepared
+from toolchain.plugin.requests import CheckRequest
+from toolchain.program.interpreter import Interpreter
+from toolchain.program.records import Program
+from toolchain.program.serialize import load_program
+from toolchain.quantization.quantize import lookup
+
+NAME = "check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRecord:
+    """What the stage leaves in the cache."""
+
+    check: CheckReport | None
+    accuracy: AccuracyReport | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Built:
+    """What is checked; the program is loaded from its file only where something has to run."""
+
+    float_model: Path
+    qdq: Path
+    compiled: Path
+    program: Callable[[], Program]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Labelled:
+    samples: Prepared
+    labels: tuple[int, ...]
+
+
+def run(context: BuildContext, state: BuildState) -> BuildState:
+    """Compare on calibration samples; score on labelled samples where there are any."""
+    if state.qdq is None or state.compiled is None or state.float_model is None:
+        raise InternalError(Code.INTERNAL, "The check stage has no compiled model")
+    options = context.options
+    built = _Built(
+        float_model=state.float_model,
+        qdq=state.qdq,
+        compiled=state.compiled,
+        program=lambda: _program(context, state),
+    )
+    chosen = options.evaluation
+    given = None if chosen is None else _labelled_samples(context, chosen)
+
+    def work(folder: Path) -> None:
+        check = _compare(context, state, built) if options.check.enabled else None
+        accuracy = None
+        if chosen is not None and given is not None:
+            accuracy = _score(context, built, chosen, given)
+        write_record(folder / "report.json", CheckRecord(check=check, accuracy=accuracy))
+
+    parts = (
+        state.keys["compile"],
+        state.keys["optimize"],
+        options.check,
+        None if chosen is None else chosen.metric,
+        None if given is None else (given.samples.digest, given.labels),
+    )
+    stored = context.cached(NAME, parts, work)
+    record = read_record(stored.folder / "report.json", CheckRecord)
+    check = _with_drop(record, chosen)
+    state = replace(state.after(NAME, stored), check_report=check, accuracy_report=record.accuracy)
+    if not options.check.enabled:
+        problem = Problem(
+            code=Code.CHECK_INCOMPLETE,
+            message="The artifact was not checked",
+            where="check.enabled",
+            got="false",
+        )
+        state = state.warn(NAME, problem, Severity.WARNING)
+    return state
+
+
+def _program(context: BuildContext, state: BuildState) -> Program:
+    if state.compiled is None:
+        raise InternalError(Code.INTERNAL, "There is no compiled program")
+    record = read_record(state.compiled / RECORD, CompileRecord)
+    return load_program(state.compiled, record.program)
+
+
+def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckReport:
+    if state.samples is None:
+        raise InternalError(Code.INTERNAL, "The check stage has no samples")
+    record = read_record(built.compiled / RECORD, CompileRecord)
+    result = context.hooks.check(
+        CheckRequest(
+            target=context.target,
+            float_model=built.float_model,
+            qdq_model=built.qdq,
+            program=built.program(),
+            compiled=CompiledArtifact(
+                folder=built.compiled, files=record.files, program=record.program
+            ),
+            samples=state.samples,
+            options=context.options.check,
+            threads=context.options.calibration.threads,
+            progress=context.progress,
+        )
+    )
+    return result.report
+
+
+def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labelled:
+    """The labelled samples, preprocessed as the calibration samples are, and their labels."""
+    names = _source_names(context, chosen)
+    among = labelled(chosen.labels, names)
+    labels = dict(
+        zip(among, load_labels(chosen.labels, [names[i] for i in among]).tolist(), strict=True)
+    )
+    selection = Selection(
+        samples=chosen.samples,
+        order=chosen.order,
+        seed=chosen.seed,
+        among=tuple(position for position in among if position >= chosen.skip),
+    )
+    positions = selection.positions(len(names))
+    return _Labelled(
+        samples=prepared(context, chosen.data, selection),
+        labels=tuple(labels[position] for position in positions),
+    )
+
+
+def _source_names(context: BuildContext, chosen: EvaluationOptions) -> tuple[str, ...]:
+    """Names of all samples of the first input's source, which the labels refer to."""
+    if isinstance(chosen.data, str):
+        path = chosen.data
+    else:
+        specs = input_specs(Path(context.options.model), context.options.input)
+        path = paths_of(chosen.data, [spec.name for spec in specs])[0]
+    reader, _ = open_source(path, tuple(context.manager.data_readers().values()))
+    return tuple(reader.names())
+
+
+def _score(
+    context: BuildContext, built: _Built, chosen: EvaluationOptions, given: _Labelled
+) -> AccuracyReport:
+    metric = lookup(context.manager.metrics(), chosen.metric, "metric", "evaluation.metric")
+    threads = context.options.calibration.threads
+    interpreter = Interpreter(built.program(), threads=threads or None)
+    return evaluate(
+        Forms(
+            float_model=session_form(built.float_model, threads),
+            qdq=session_form(built.qdq, threads),
+            reference=interpreter.run,
+        ),
+        given.samples.store,
+        np.array(given.labels, np.int64),
+        metric,
+        workers=1,
+        progress=context.progress,
+    )
+
+
+def _with_drop(record: CheckRecord, chosen: EvaluationOptions | None) -> CheckReport | None:
+    """The check with a row for the allowed loss of accuracy, where one is set."""
+    accuracy, check = record.accuracy, record.check
+    if chosen is None or chosen.max_drop is None or accuracy is None:
+        return check
+    drop = accuracy.float_score - accuracy.reference_score
+    row = CheckRow(
+        comparison="accuracy",
+        tensor=accuracy.metric,
+        metric="drop",
+        value=drop,
+        limit=chosen.max_drop,
+        passed=drop <= chosen.max_drop,
+    )
+    rows = (*(check.rows if check is not None else ()), row)
+    return CheckReport(
+        rows=rows,
+        samples=0 if check is None else check.samples,
+        passed=all(r.passed for r in rows),
+    )

@@ -1,0 +1,66 @@
+"""Preprocessed samples in the cache, for calibration and for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.calibration.prepare import SampleRequest, prepare_samples
+from toolchain.calibration.sources import Selection, source_digest
+from toolchain.core.options import InputOptions
+from toolchain.core.samples import InputSpec, SampleStore
+from toolchain.graph.inputs import input_specs
+from toolchain.pipeline.context import BuildContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Samples on disk, the key they are cached under, and whether they were there before."""
+
+    store: SampleStore
+    digest: str
+    hit: bool
+
+
+def prepared(
+    context: BuildContext, sources: str | Mapping[str, str], selection: Selection
+) -> Prepared:
+    """The chosen samples of `sources`, preprocessed for the model's inputs.
+
+    The inputs are read from the model only where the samples are not in the cache yet.
+    """
+    options = context.options
+
+    def work(folder: Path) -> None:
+        specs = input_specs(Path(options.model), options.input)
+        request = SampleRequest(
+            sources=sources,
+            inputs=specs,
+            options=_by_input(specs, options.input),
+            selection=selection,
+        )
+        manager = context.manager
+        prepare_samples(
+            request,
+            folder,
+            tuple(manager.data_readers().values()),
+            tuple(manager.preprocessors().values()),
+            context.progress,
+        )
+
+    parts = (context.model, options.input, source_digest(sources, selection))
+    stored = context.cached("samples", parts, work)
+    return Prepared(
+        store=SampleStore.open(stored.folder), digest=stored.digest, hit=stored.hit
+    )
+
+
+def _by_input(
+    specs: tuple[InputSpec, ...], options: tuple[InputOptions, ...]
+) -> tuple[InputOptions, ...]:
+    """Options of every input in the model's order; those without a name fit the only input."""
+    named = {given.name: given for given in options if given.name is not None}
+    unnamed = [given for given in options if given.name is None]
+    default = unnamed[0] if unnamed else InputOptions()
+    return tuple(named.get(spec.name, default) for spec in specs)
