@@ -79,6 +79,7 @@ class Code(StrEnum):
     NOT_WRITABLE = "TC802"
     TOOL_MISSING = "TC803"
     OUT_OF_MEMORY = "TC804"
+    CACHE_DAMAGED = "TC805"
     # Bugs (exit 70)
     INTERNAL = "TC901"
 

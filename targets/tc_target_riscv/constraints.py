@@ -56,7 +56,7 @@ def gemm_bias(node: NodeView) -> Measured:
 
 
 def average_pool_padding(node: NodeView) -> Measured:
-    """Average pooling that does not count the padding has no padding, and at most 2 spatial axes."""
+    """Average pooling that does not count its padding has none, and has at most 2 spatial axes."""
     rank = len(node.ints_attribute("kernel_shape"))
     padded = any(node.ints_attribute("pads")) or node.str_attribute("auto_pad", "NOTSET") not in (
         "NOTSET",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tc_target_riscv import constraints as rule
-
 from toolchain.api import (
     BiasRule,
     Constraint,

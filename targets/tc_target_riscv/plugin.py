@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tc_target_riscv.facts import SPEC
-
 from toolchain.api import CompiledArtifact, TargetDef, hookimpl
 
 if TYPE_CHECKING:

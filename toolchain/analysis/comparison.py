@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +12,9 @@ import numpy as np
 
 from toolchain.analysis.forms import session_form
 from toolchain.core.dtypes import Array
-from toolchain.core.graph_view import GraphView
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
+from toolchain.core.quant import QuantParams
 from toolchain.core.reports import CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError
@@ -26,20 +26,23 @@ from toolchain.program.interpreter import Interpreter
 from toolchain.program.lowering.quantized import dequantized_values
 from toolchain.program.records import Program
 
+FLOAT_REFERENCE = "float_reference"
+QDQ_REFERENCE = "qdq_reference"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """One tensor in all three forms.
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stored:
+    """One quantized tensor in all three forms.
 
     Attributes:
         name: Name in the float model and, dequantized, in the QDQ model.
-        tensor: Name in the program.
-        qdq: Value of the QDQ model to compare with: integers for stored tensors.
+        integers: Name of its integers, in the QDQ model and in the program.
+        params: Its numbers.
     """
 
     name: str
-    tensor: str
-    qdq: str
+    integers: str
+    params: QuantParams
 
 
 def compare(
@@ -54,41 +57,47 @@ def compare(
 ) -> CheckReport:
     """Run the three forms on the first `options.samples` samples and compare tensor by tensor.
 
-    Float against reference compares real values; QDQ against reference compares what the QDQ model
-    stores, integers included, in real units. The worst sample of each tensor counts.
+    Float against reference compares real values from end to end: the model outputs, or with the
+    scope `layers` every stored tensor. QDQ against reference is layer by layer whatever the scope:
+    each layer of the reference is fed the integers that the QDQ model stored in front of it, so
+    that a difference is one of this layer and not the echo of an earlier one. onnxruntime runs the
+    QDQ model without optimizations: what its operators mean, not what its kernels make of them.
+    The worst sample of each tensor counts.
 
     Raises:
         ConfigError: `exclude` leaves nothing to compare, or is no regular expression.
     """
-    qdq_graph = read_view(qdq_model)
-    pairs = _pairings(read_view(float_model), qdq_graph, program, options)
+    stored, outputs = _selected(qdq_model, program, options)
     count = min(options.samples, len(samples))
-    tracker = _Worst(options)
-    with TemporaryDirectory(prefix="tc-check-") as folder, progress.task("Check", count) as advance:
-        runs = _Runs(Path(folder), float_model, qdq_model, program, pairs, threads)
-        quantized = dequantized_values(qdq_graph, program.rounding)
-        by_integers = {found.name: found.params for found in quantized.values()}
+    worst = _Worst(options)
+    with TemporaryDirectory(prefix="tc-check-") as folder, progress.task("check", count) as advance:
+        forms = _Forms(Path(folder), float_model, qdq_model, program, stored, threads)
+        layers = stored if options.scope is Scope.LAYERS else ()
         for index in range(count):
-            found = runs.run(samples.batch(index))
-            for pair in pairs:
-                params = by_integers.get(pair.tensor)
-                reference, qdq = found.reference[pair.tensor], found.qdq[pair.qdq]
-                if params is not None:
-                    reference, qdq = dequantize(reference, params), dequantize(qdq, params)
-                tracker.update(pair.name, found.float_values.get(pair.name), qdq, reference)
+            feeds = samples.batch(index)
+            real, qdq = forms.float_model(feeds), forms.qdq(feeds)
+            end_to_end = forms.reference.run(feeds, [item.integers for item in layers])
+            for item in layers:
+                computed = dequantize(end_to_end[item.integers], item.params)
+                if item.name in real:
+                    worst.update(FLOAT_REFERENCE, item.name, real[item.name], computed)
+            for name in outputs:
+                worst.update(FLOAT_REFERENCE, name, real[name], end_to_end[name])
+            forced = {item.integers: qdq[item.integers] for item in forms.stored}
+            by_layer = forms.reference.run(feeds, list(forced), forced=forced)
+            for item in stored:
+                expected, computed = (
+                    dequantize(values[item.integers], item.params) for values in (qdq, by_layer)
+                )
+                worst.update(QDQ_REFERENCE, item.name, expected, computed)
+            for name in outputs:
+                worst.update(QDQ_REFERENCE, name, qdq[name], by_layer[name])
             advance(1)
-    rows = tuple(tracker.rows())
+    rows = tuple(worst.rows())
     return CheckReport(rows=rows, samples=count, passed=all(row.passed for row in rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Values:
-    float_values: Mapping[str, Array]
-    qdq: Mapping[str, Array]
-    reference: Mapping[str, Array]
-
-
-class _Runs:
+class _Forms:
     """The three forms, opened."""
 
     def __init__(
@@ -97,55 +106,43 @@ class _Runs:
         float_model: Path,
         qdq_model: Path,
         program: Program,
-        pairs: tuple[Pairing, ...],
+        stored: tuple[Stored, ...],
         threads: int,
     ) -> None:
-        self._tensors = [pair.tensor for pair in pairs]
-        float_names = [pair.name for pair in pairs if pair.name]
-        exposed, exposed_qdq = folder / "float.onnx", folder / "qdq.onnx"
-        write_with_outputs(float_model, float_names, exposed)
-        write_with_outputs(qdq_model, [pair.qdq for pair in pairs], exposed_qdq)
-        self._float = session_form(exposed, threads)
-        self._qdq = session_form(exposed_qdq, threads)
-        self._interpreter = Interpreter(program, threads=threads or None)
-
-    def run(self, feeds: Mapping[str, Array]) -> _Values:
-        return _Values(
-            float_values=self._float(feeds),
-            qdq=self._qdq(feeds),
-            reference=self._interpreter.run(feeds, observe=self._tensors),
-        )
+        self.stored = stored
+        known = read_view(float_model).values
+        float_path, qdq_path = folder / "float.onnx", folder / "qdq.onnx"
+        write_with_outputs(float_model, [s.name for s in stored if s.name in known], float_path)
+        write_with_outputs(qdq_model, [s.integers for s in stored], qdq_path)
+        self.float_model = session_form(float_path, threads)
+        self.qdq = session_form(qdq_path, threads, optimize=False)
+        self.reference = Interpreter(program, threads=threads or None)
 
 
-def _pairings(
-    float_graph: GraphView, qdq_graph: GraphView, program: Program, options: CheckOptions
-) -> tuple[Pairing, ...]:
-    if options.scope is Scope.OUTPUTS:
-        found = [Pairing(name=v.name, tensor=v.name, qdq=v.name) for v in qdq_graph.outputs]
-    else:
-        found = [
-            *(
-                Pairing(name=name, tensor=stored.name, qdq=stored.name)
-                for name, stored in dequantized_values(qdq_graph, program.rounding).items()
-                if stored.constant is None and stored.name in program.tensors
-            ),
-            *(
-                Pairing(name=v.name, tensor=v.name, qdq=v.name)
-                for v in qdq_graph.outputs
-                if v.name in program.tensors
-            ),
-        ]
-        found = [pair for pair in found if pair.name in float_graph.values]
+def _selected(
+    qdq_model: Path, program: Program, options: CheckOptions
+) -> tuple[tuple[Stored, ...], tuple[str, ...]]:
+    """Stored tensors and model outputs that are compared."""
+    graph = read_view(qdq_model)
     patterns = [_pattern(text, i) for i, text in enumerate(options.exclude)]
-    kept = tuple(p for p in found if not any(pattern.search(p.name) for pattern in patterns))
-    if not kept:
+
+    def kept(name: str) -> bool:
+        return not any(pattern.search(name) for pattern in patterns)
+
+    stored = {
+        found.name: Stored(name=name, integers=found.name, params=found.params)
+        for name, found in dequantized_values(graph, program.rounding).items()
+        if found.constant is None and found.name in program.tensors and kept(name)
+    }
+    outputs = tuple(value.name for value in graph.outputs if kept(value.name))
+    if not outputs and not stored:
         raise ConfigError(
             Code.NO_MATCH,
             "`check.exclude` leaves nothing to compare",
             where="check.exclude",
             got=", ".join(options.exclude),
         )
-    return tuple({(p.name, p.tensor): p for p in kept}.values())
+    return tuple(stored.values()), outputs
 
 
 def _pattern(text: str, number: int) -> re.Pattern[str]:
@@ -165,17 +162,13 @@ class _Worst:
 
     def __init__(self, options: CheckOptions) -> None:
         self._options = {
-            "float_reference": options.float_reference,
-            "qdq_reference": options.qdq_reference,
+            FLOAT_REFERENCE: options.float_reference,
+            QDQ_REFERENCE: options.qdq_reference,
         }
         self._found: dict[tuple[str, str], float] = {}
 
-    def update(self, name: str, real: Array | None, qdq: Array, reference: Array) -> None:
-        if real is not None:
-            self._update("float_reference", name, real, reference)
-        self._update("qdq_reference", name, qdq, reference)
-
-    def _update(self, comparison: str, name: str, expected: Array, actual: Array) -> None:
+    def update(self, comparison: str, name: str, expected: Array, actual: Array) -> None:
+        """Compare one tensor of one sample."""
         options = self._options[comparison]
         value = _measure(options, expected, actual)
         key, worst = (comparison, name), min if options.metric is Metric.COSINE else max

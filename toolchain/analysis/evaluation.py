@@ -74,7 +74,8 @@ def _outputs(
 def _top_k(outputs: Array, labels: NDArray[np.int64], k: int) -> NDArray[np.float64]:
     scores = outputs.reshape(len(labels), -1)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return np.any(best == labels[:, None], axis=1).astype(np.float64)
+    hits: NDArray[np.float64] = np.any(best == labels[:, None], axis=1).astype(np.float64)
+    return hits
 
 
 def top1(outputs: Array, labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -88,6 +89,8 @@ def top5(outputs: Array, labels: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 METRICS: tuple[MetricDef, ...] = (
-    MetricDef(name="top1", summary="Share of samples whose largest output is the label", function=top1),
+    MetricDef(
+        name="top1", summary="Share of samples whose largest output is the label", function=top1
+    ),
     MetricDef(name="top5", summary="Share of samples with the label among five", function=top5),
 )

@@ -10,9 +10,9 @@ from toolchain.core.dtypes import Array
 from toolchain.graph.session import open_session, run
 
 
-def session_form(model: Path, threads: int) -> RunFunction:
-    """An ONNX model in onnxruntime, all optimizations on."""
-    session = open_session(model, threads=threads)
+def session_form(model: Path, threads: int, *, optimize: bool = True) -> RunFunction:
+    """An ONNX model in onnxruntime, with or without its graph optimizations."""
+    session = open_session(model, threads=threads, optimize=optimize)
 
     def form(feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         return run(session, feeds)

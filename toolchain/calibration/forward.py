@@ -63,18 +63,34 @@ class ForwardModel:
         self.trial_runs += 1
         return found | {value: array.shape for value, array in zip(wanted, arrays, strict=True)}
 
-    def check_batch(self, size: int) -> None:
-        """Raise a ConfigError if the model is built for one sample and `size` is more."""
-        fixed = [item for item in self.session.get_inputs() if isinstance(item.shape[0], int)]
-        if size > 1 and fixed:
-            raise ConfigError(
-                Code.CONTRADICTION,
-                "The model is built for a fixed batch, so samples cannot be run together",
-                where="calibration.batch_size",
-                got=f"{size}, and input '{fixed[0].name}' has shape {fixed[0].shape}",
-                allowed="1",
-                hint="set batch_size = 1, or build from a model whose batch is free",
-            )
+    def check_batch(self, start: int, size: int) -> None:
+        """Raise a ConfigError if `size` samples cannot be run together.
+
+        Every value must have `size` times the extent along axis 0 that it has for one sample; a
+        graph that fixes its batch, in a Reshape for instance, shows itself here.
+        """
+        if size == 1:
+            return
+        fixed = [item.name for item in self.session.get_inputs() if isinstance(item.shape[0], int)]
+        if not fixed:
+            try:
+                one, many = self.shapes(start, 1), self.shapes(start, size)
+            except CalibrationError as error:
+                raise self._fixed_batch(size, str(error.problems[0].message)) from error
+            fixed = [v for v in self.values if many[v] != (size * one[v][0], *one[v][1:])]
+        if fixed:
+            raise self._fixed_batch(size, f"`{fixed[0]}` does not grow with the batch")
+
+    @staticmethod
+    def _fixed_batch(size: int, reason: str) -> ConfigError:
+        return ConfigError(
+            Code.CONTRADICTION,
+            "The graph is built for one sample, so samples cannot be run together",
+            where="calibration.batch_size",
+            got=f"{size}: {reason}",
+            allowed="1",
+            hint="set batch_size = 1; it has no influence on the statistics",
+        )
 
     def _check_values(self) -> None:
         nodes = (*self.session.get_inputs(), *self.session.get_outputs())

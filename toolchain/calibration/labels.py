@@ -28,7 +28,8 @@ def load_labels(spec: str, names: Sequence[str]) -> NDArray[np.int64]:
     matched by order.
 
     Args:
-        spec: A .csv file of `file,class` lines (those words may head it), a .npy file, or `file.npz:key`.
+        spec: A .csv file of `file,class` lines (those words may head it), a .npy file, or
+            `file.npz:key`.
         names: All samples of the source (or, of a folder, those that `labelled` picks).
 
     Returns:

@@ -78,7 +78,7 @@ def sweep(
     start, stop = options.part or (0, len(samples))
     runs = range(start, stop, options.batch_size)
     forward = ForwardModel(model, values, samples)
-    forward.check_batch(options.batch_size)
+    forward.check_batch(start, min(options.batch_size, stop - start))
     sizes = {min(options.batch_size, stop - run) for run in (runs[0], runs[-1])}
     shapes = {size: forward.shapes(start, size) for size in sorted(sizes, reverse=True)}
     workers = _workers(forward, shapes, min(options.threads or core_count(), len(runs)))

@@ -54,6 +54,7 @@ def build(  # noqa: PLR0913 - one parameter per option
         samples=samples,
     )
     manager = PluginManager.load()
+    speak.warn(row.problem() for row in manager.broken())
     result = run_build(
         settings.resolve(manager),
         manager=manager,
@@ -75,6 +76,12 @@ def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
         if result.check is None or result.check.passed:
             continue
         failed = [row for row in result.check.rows if not row.passed]
+        if not failed:
+            yield Problem(
+                code=Code.CHECK_INCOMPLETE,
+                message=f"The check of {result.target} is incomplete",
+                hint="the report says what could not be compared",
+            )
         for row in failed:
             yield Problem(
                 code=Code.CHECK_FAILED,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from toolchain.core.progress import Progress
+    from toolchain.errors import Problem
     from toolchain.render.results import TargetResult
     from toolchain.render.tables import Table
 
@@ -60,6 +61,14 @@ class Output:
             from toolchain.render.terminal import show_build
 
             show_build(self._console(), results, full=self._verbose)
+
+    def warn(self, problems: Iterable[Problem]) -> None:
+        """Show what stops nothing, in text mode."""
+        if self._talks:
+            from toolchain.render.terminal import show_problem
+
+            for problem in problems:
+                show_problem(self._console(), "warning", problem)
 
     def progress(self) -> Progress:
         """Bars on a terminal, silence elsewhere."""

@@ -44,12 +44,15 @@ class Settings:
     samples: int | None = None
 
     def resolve(self, manager: PluginManager) -> ResolvedConfig:
-        """Read and validate the file under these settings; raises ConfigError."""
-        from toolchain.config.loading import read_config
-        from toolchain.config.resolve import resolve
+        """Read and validate the file under these settings; raises ConfigError and PluginError."""
+        from toolchain.pipeline.configure import configure
 
-        selected = self.targets or None
-        return resolve(read_config(self.config), self._overrides(), manager.targets(), selected)
+        return configure(
+            self.config,
+            manager=manager,
+            overrides=self._overrides(),
+            targets=self.targets or None,
+        )
 
     def _overrides(self) -> tuple[Override, ...]:
         from toolchain.config.overrides import Override, parse_overrides

@@ -385,6 +385,12 @@ _SYSTEM = {
         "A model with inputs of several thousand pixels on a machine with 1 GB.",
         "Lower `calibration.batch_size` or `calibration.threads`, or use a larger machine.",
     ),
+    Code.CACHE_DAMAGED: _Text(
+        "The build cache is damaged",
+        "A file of a finished stage is missing or is not what the stage wrote; nothing is built on it.",
+        "Somebody removed or edited files below `.cache` in the output folder.",
+        "`tc clean --cache` removes the cache; the next build fills it again.",
+    ),
 }
 
 _BUG = {

@@ -169,9 +169,7 @@ class EvaluationOptions:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     data: Annotated[str | Mapping[str, str], Doc("Samples, as in `calibration.data`.")]
-    labels: Annotated[
-        str, Doc("CSV of `file,class` lines, `.npy`, or `file.npz:key`.")
-    ]
+    labels: Annotated[str, Doc("CSV of `file,class` lines, `.npy`, or `file.npz:key`.")]
     skip: Annotated[
         int, Ge(0), Doc("Leaves out the first samples of the source, such as those calibrated on.")
     ] = 0
@@ -316,7 +314,7 @@ class CompareOptions:
 
 
 def _default_qdq() -> CompareOptions:
-    return CompareOptions(min_cosine=0.99)
+    return CompareOptions(min_cosine=0.999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,17 +325,19 @@ class CheckOptions:
 
     enabled: Annotated[bool, Doc("False writes the artifact unchecked, and says so.")] = True
     samples: Annotated[int, Ge(1), Doc("Samples compared.")] = 4
-    scope: Annotated[Scope, Doc("Compare model `outputs`, or every stored tensor (`layers`).")] = (
-        Scope.OUTPUTS
-    )
+    scope: Annotated[
+        Scope,
+        Doc("Compare float with the model `outputs`, or with every stored tensor (`layers`)."),
+    ] = Scope.OUTPUTS
     exclude: Annotated[
         tuple[str, ...], Doc("Regular expressions of tensor names that are not compared.")
     ] = ()
     float_reference: Annotated[
-        CompareOptions, Doc("Float model against the integer reference.")
+        CompareOptions, Doc("Float model against the integer reference, end to end.")
     ] = CompareOptions()
     qdq_reference: Annotated[
-        CompareOptions, Doc("QDQ model in onnxruntime against the integer reference.")
+        CompareOptions,
+        Doc("QDQ model in onnxruntime against the integer reference, layer by layer."),
     ] = field(default_factory=_default_qdq)
 
 

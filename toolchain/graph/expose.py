@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import onnx_ir as ir
+
 from toolchain.errors import Code, InternalError
 from toolchain.graph.save import read, save_model
+from toolchain.graph.shapes import clear_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import onnx_ir as ir
-
     from toolchain.core.artifacts import ModelArtifact
 
 
-def write_with_outputs(source: Path, values: Sequence[str], destination: Path) -> ModelArtifact:
+def write_with_outputs(
+    source: Path, values: Sequence[str], destination: Path, *, free_batch: bool = False
+) -> ModelArtifact:
     """Write the model of `source` with `values` as further outputs behind its own, in that order.
 
-    Values that are outputs already are not repeated.
+    Values that are outputs already are not repeated. `free_batch` opens axis 0 of the inputs, and
+    drops all shapes that followed from it; whether the graph really takes any batch, only running
+    it tells.
     """
-    return save_model(expose(read(source), values), destination)
+    model = expose(read(source), values)
+    if free_batch:
+        clear_shapes(model)
+        for value in model.graph.inputs:
+            if value.shape is not None and len(value.shape) > 0:
+                value.shape = ir.Shape(["N", *value.shape[1:]])
+    return save_model(model, destination)
 
 
 def expose(model: ir.Model, values: Sequence[str]) -> ir.Model:

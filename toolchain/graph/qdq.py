@@ -19,6 +19,7 @@ import onnx_ir as ir
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Edge, PerChannel, QuantParams
+from toolchain.graph.float_weights import protect_float_weights
 from toolchain.graph.save import read, save_model
 
 _IR_DTYPES = {
@@ -83,6 +84,7 @@ def write_qdq(
         writer.store_constant(constant)
     for edge, params in conversions.items():
         writer.convert_edge(edge, params)
+    protect_float_weights(model)
     writer.drop_unread_initializers()
     model.metadata_props.update(metadata)
     model.graph.sort()

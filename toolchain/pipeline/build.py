@@ -21,8 +21,11 @@ from toolchain.core.reports import (
     RuleEffect,
 )
 from toolchain.errors import Code, ConfigError, ModelError
+from toolchain.graph.read import is_compressed
+from toolchain.graph.save import model_digest
 from toolchain.pipeline.context import BuildContext, BuildState
-from toolchain.pipeline.digests import file_digest, source_digest
+from toolchain.pipeline.digests import source_digest
+from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
 from toolchain.pipeline.workspace import Workspace
@@ -88,6 +91,14 @@ def build(
     Raises:
         ToolchainError: Whatever a stage finds wrong; finished stages stay in the cache.
     """
+    if until is not None and until not in STAGES:
+        raise ConfigError(
+            Code.BAD_VALUE,
+            "There is no stage of this name",
+            where="until",
+            got=until,
+            allowed=", ".join(STAGES),
+        )
     output = Path(resolved.builds[0].output)
     workspace = Workspace(output)
     workspace.open()
@@ -150,7 +161,17 @@ def _context(
             got=model,
             hint="relative paths start at the folder of the config file",
         )
+    name = options.compile.name
+    if name is not None and (name in ("", ".", "..") or set(name) & set("/\\")):
+        raise ConfigError(
+            Code.BAD_VALUE,
+            "A file name must not lead to another folder",
+            where="compile.name",
+            got=name,
+            allowed="a name without slashes",
+        )
     hooks = TargetHooks(manager, options.target)
+    providers = manager.providers()
     return BuildContext(
         options=options,
         target=targets[options.target].spec,
@@ -158,6 +179,8 @@ def _context(
         manager=manager,
         workspace=workspace,
         progress=progress,
-        source=source_digest(manager, hooks),
-        model=file_digest(model),
+        source=source_digest(manager, dict.fromkeys((*hooks.plugins, *providers))),
+        shared=source_digest(manager, providers),
+        # External data counts; a packed file is its own digest, so that it need not be unpacked.
+        model=file_digest(model) if is_compressed(model) else model_digest(model),
     )

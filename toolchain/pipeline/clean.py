@@ -10,22 +10,37 @@ from toolchain.pipeline.workspace import Workspace
 
 
 def clean(output: Path, *, cache_only: bool) -> int:
-    """Remove the cache of an output folder, or the whole folder; returns the bytes freed.
+    """Remove the cache of an output folder and what was published there; returns the bytes freed.
+
+    Nothing else in the folder is touched; it goes, too, when nothing else is in it.
+
+    Args:
+        output: The output folder; there is nothing to do where it does not exist.
+        cache_only: Keep what was published.
 
     Raises:
-        ConfigError: The folder exists but no build ever wrote there.
+        ConfigError: No build ever wrote there.
     """
-    workspace = Workspace(output)
     if not output.exists():
         return 0
-    if not workspace.cache.is_dir():
+    workspace = Workspace(output)
+    published = workspace.published() if output.is_dir() else ()
+    if not workspace.has_cache and not published:
         raise ConfigError(
             Code.BAD_VALUE,
             "The folder holds no build, so nothing is removed",
             where=str(output),
             allowed="a folder that `tc build` wrote",
         )
-    folder = workspace.cache if cache_only else output
-    freed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder)
+    cache = (workspace.cache,) if workspace.has_cache else ()
+    folders = cache if cache_only else (*cache, *published)
+    freed = sum(_size(folder) for folder in folders)
+    for folder in folders:
+        shutil.rmtree(folder)
+    if not cache_only and not any(output.iterdir()):
+        output.rmdir()
     return freed
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

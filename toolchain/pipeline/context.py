@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -34,6 +35,7 @@ class BuildContext:
 
     Attributes:
         source: Digest of all source code and library versions that take part.
+        shared: The same without the target's own plugin, for what targets have in common.
         model: Digest of the model as given.
     """
 
@@ -44,6 +46,7 @@ class BuildContext:
     workspace: Workspace
     progress: Progress
     source: str
+    shared: str
     model: str
 
     @property
@@ -52,21 +55,35 @@ class BuildContext:
         stem = Path(self.options.model).name.split(".onnx")[0]
         return self.options.compile.name or stem
 
-    def cached(
-        self, stage: str, parts: tuple[object, ...], work: Callable[[Path], None]
+    def cached(self, stage: str, parts: tuple[object, ...], work: Callable[[Path], None]) -> Stored:
+        """The result of a stage of this target, made by `work` unless it is there already."""
+        return self._produce(stage, key(stage, self.source, *parts), work)
+
+    def cached_for_all(
+        self, step: str, parts: tuple[object, ...], work: Callable[[Path], None]
     ) -> Stored:
-        """The folder of a stage's result, made by `work` unless it is there already."""
-        digest = key(stage, self.source, *parts)
-        folder, hit = self.workspace.produce(stage, digest, work)
-        return Stored(folder=folder, digest=digest, hit=hit)
+        """The result of a step that all targets share."""
+        return self._produce(step, key(step, self.shared, *parts), work)
+
+    def _produce(self, stage: str, digest: str, work: Callable[[Path], None]) -> Stored:
+        entry = self.workspace.produce(stage, digest, work)
+        return Stored(folder=entry.folder, digest=digest, content=entry.content, hit=entry.hit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A finished step in the cache: its folder, its key, and whether it was there before."""
+    """A finished step in the cache.
+
+    Attributes:
+        folder: Where its files are.
+        digest: Its key, of all that went in.
+        content: Digest of what came out.
+        hit: True if it was there before.
+    """
 
     folder: Path
     digest: str
+    content: str
     hit: bool
 
 
@@ -75,23 +92,25 @@ class BuildState:
     """What is known after each stage; a stage gets one and returns another.
 
     Attributes:
-        samples: Preprocessed calibration samples, and their key.
+        samples: Preprocessed calibration samples.
+        samples_digest: Digest of their names and bytes.
         optimized: The simplified float model.
         float_model: The same with Q/DQ taken out that the model brought along.
         fixed: Parameters it brought along.
         qdq: The quantized model.
-        compiled: Folder of the target's files.
+        compiled: The target's files.
         files: What is published, by relative name: source and description.
         keys: Cache key of every finished stage.
         cached: Stages that came from the cache.
     """
 
     samples: SampleStore | None = None
+    samples_digest: str = ""
     optimized: Path | None = None
     float_model: Path | None = None
     fixed: dict[str, QuantParams] = field(default_factory=dict)
     qdq: Path | None = None
-    compiled: Path | None = None
+    compiled: CompiledArtifact | None = None
     optimize_report: OptimizeReport | None = None
     calibration_report: CalibrationReport | None = None
     quant_report: QuantReport | None = None

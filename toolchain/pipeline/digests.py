@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
 import toolchain
-from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
 
 LIBRARIES = ("numpy", "onnx", "onnx-ir", "onnxruntime", "pillow")
@@ -31,12 +29,6 @@ def canonical(value: object) -> str:
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=True)
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def library_versions() -> Mapping[str, str]:
     """Versions of Python and of the libraries that take part in results."""
     found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
@@ -48,30 +40,39 @@ def library_versions() -> Mapping[str, str]:
     return found
 
 
-def source_digest(manager: PluginManager, hooks: TargetHooks) -> str:
-    """Digest of the toolchain's source, of the plugins that can answer, and of library versions."""
-    packages = [toolchain, *(manager.module(name) for name in hooks.plugins)]
-    folders = [_package_folder(module) for module in packages]
-    return key(
-        [_folder_digest(folder) for folder in folders if folder is not None], library_versions()
-    )
+def source_digest(manager: PluginManager, plugins: Iterable[str]) -> str:
+    """Digest of the toolchain's source, of the source of `plugins`, and of library versions."""
+    modules = [toolchain, *(manager.module(name) for name in plugins)]
+    return key([_digest_of(module) for module in modules], library_versions())
 
 
-def _package_folder(module: object) -> Path | None:
-    """Folder of the top-level package a module belongs to; None for objects without a file."""
+def _digest_of(module: object) -> str:
+    """Digest of all files of a plugin's package, or of its one file."""
     name = module.__name__ if isinstance(module, ModuleType) else type(module).__module__
-    top = sys.modules.get(name.split(".")[0])
-    file = getattr(top, "__file__", None)
-    return None if file is None else Path(file).parent
-
-
-@lru_cache(maxsize=32)
-def _folder_digest(folder: Path) -> str:
+    root = _root(name)
+    if root is None:
+        return name
+    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if _is_source(p))
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode())
+    for path in files:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _root(name: str) -> Path | None:
+    """Outermost regular package on the way to module `name`, or its file; None if it has none."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        module = sys.modules.get(".".join(parts[:length]))
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            return Path(file).parent if hasattr(module, "__path__") else Path(file)
+    return None
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and path.parent.name != "__pycache__"
 
 
 def _plain(value: object) -> object:

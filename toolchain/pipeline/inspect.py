@@ -57,7 +57,7 @@ def inspect(path: Path, targets: Sequence[TargetDef]) -> InspectReport:
 
 def _support(graph: GraphView, target: TargetSpec) -> TargetSupport:
     plan = make_plan(graph, target, bias_dtype=target.bias.dtypes[0])
-    in_float = [n for n in graph.nodes if float_reason(graph, n, plan, target, None) is not None]
+    in_float = [n for n in graph.nodes if float_reason(n, plan, target, None) is not None]
     total = sum(macs(node) for node in graph.nodes)
     outside = sum(macs(node) for node in in_float)
     return TargetSupport(
@@ -80,4 +80,3 @@ def _violations(node: NodeView, target: TargetSpec) -> tuple[Violation, ...]:
 def _tensor(value: ValueView) -> TensorRow:
     shape = "unknown" if value.shape is None else "x".join(str(d or "?") for d in value.shape)
     return TensorRow(name=value.name, dtype=str(value.dtype or "unknown"), shape=shape)
-

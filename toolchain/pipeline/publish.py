@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from toolchain.config.dump import dump
 from toolchain.config.resolve import ResolvedConfig
-from toolchain.core.options import BuildOptions
 from toolchain.core.reports import FileRow
 from toolchain.pipeline.context import BuildContext, BuildState
-from toolchain.pipeline.digests import canonical, file_digest, library_versions
-
-MANIFEST = "manifest.json"
-_PATHS = frozenset({"model", "output", "calibration", "evaluation"})
-"""Options that hold absolute paths; the manifest names what was read by digest instead."""
+from toolchain.pipeline.digests import library_versions
+from toolchain.pipeline.integrity import file_digest
+from toolchain.pipeline.workspace import FAILED, MANIFEST
+from toolchain.render.jsonout import dumps
 
 
 def publish(
@@ -24,12 +22,13 @@ def publish(
 ) -> tuple[FileRow, ...]:
     """Put the state's files, the reports and the manifest into the target's folder, all or nothing.
 
-    `page` is the report to read, in Markdown.
-    A failed check goes to `TARGET.failed` and leaves an earlier result alone.
+    `page` is the report to read, in Markdown. All bytes but those of `config.json` follow from the
+    bytes that went in: no path, no time and no number of threads is among them. A failed check goes
+    to `TARGET.failed` and leaves an earlier result alone.
     """
     passed = state.check_report is None or state.check_report.passed
     target = context.options.target
-    name = target if passed else f"{target}.failed"
+    name = target if passed else f"{target}{FAILED}"
     with context.workspace.scratch() as folder:
         files = dict(state.files)
         for file, (text, what) in {
@@ -43,9 +42,9 @@ def publish(
         manifest.write_text(_manifest(context, state, files), encoding="utf-8")
         files[MANIFEST] = (manifest, "digests, versions and provenance")
         sources = {file: path for file, (path, _) in files.items()}
-        published = context.workspace.publish(name, sources, last=MANIFEST)
+        published = context.workspace.publish(name, sources)
     if passed:
-        context.workspace.discard(f"{target}.failed")
+        context.workspace.discard(f"{target}{FAILED}")
     return tuple(
         FileRow(path=published[file], what=what, size_bytes=published[file].stat().st_size)
         for file, (_, what) in files.items()
@@ -61,40 +60,37 @@ def _report(state: BuildState) -> str:
         "check": state.check_report,
         "accuracy": state.accuracy_report,
     }
-    return _pretty(reports)
+    return dumps(reports) + "\n"
 
 
-def _manifest(
-    context: BuildContext, state: BuildState, files: dict[str, tuple[Path, str]]
-) -> str:
-    options: BuildOptions = context.options
-    settings = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in _PATHS}
-    return _pretty(
-        {
-            "format": 1,
-            "toolchain": version("toolchain"),
-            "target": options.target,
-            "platform": options.platform,
-            "model": {"name": Path(options.model).name, "sha256": context.model},
-            "options": settings,
-            "calibration": {
-                f.name: getattr(options.calibration, f.name)
-                for f in fields(options.calibration)
-                if f.name not in ("data", "threads")
-            },
-            "plugins": {name: context.manager.version(name) for name in context.hooks.plugins},
-            "source": context.source,
-            "versions": library_versions(),
-            "stages": state.keys,
-            "files": {
-                name: {"sha256": file_digest(path), "what": what}
-                for name, (path, what) in files.items()
-                if name != "config.json"
-            },
-            "diagnostics": state.diagnostics,
-        }
-    )
+def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[Path, str]]) -> str:
+    options = context.options
+    evaluation = options.evaluation
+    manifest = {
+        "format": 1,
+        "toolchain": version("toolchain"),
+        "target": options.target,
+        "platform": options.platform,
+        "model": {"name": Path(options.model).name, "sha256": context.model},
+        "options": _settings(options, "model", "output", "calibration", "evaluation"),
+        "calibration": {
+            **_settings(options.calibration, "data", "threads"),
+            "sha256": state.samples_digest,
+        },
+        "evaluation": None if evaluation is None else _settings(evaluation, "data", "labels"),
+        "plugins": {name: context.manager.version(name) for name in context.hooks.plugins},
+        "source": context.source,
+        "versions": library_versions(),
+        "files": {
+            name: {"sha256": file_digest(path), "what": what}
+            for name, (path, what) in files.items()
+            if name != "config.json"
+        },
+        "diagnostics": state.diagnostics,
+    }
+    return dumps(manifest) + "\n"
 
 
-def _pretty(value: object) -> str:
-    return json.dumps(json.loads(canonical(value)), indent=1, sort_keys=True) + "\n"
+def _settings(record: Any, *without: str) -> dict[str, object]:
+    """The options of a record, without those that hold paths or cannot change a result."""
+    return {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
-from toolchain.errors import Code, InternalError
 from toolchain.pipeline.digests import canonical
+from toolchain.pipeline.integrity import damaged
 
 Record = TypeVar("Record")
 
@@ -21,7 +21,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
     """Read a record of type `kind` that `write_record` wrote.
 
     Raises:
-        InternalError: The file is not what `write_record` writes, so the cache is damaged.
+        SystemFailure: The file is not what `write_record` writes, so the cache is damaged.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -29,9 +29,4 @@ def read_record(path: Path, kind: type[Record]) -> Record:
         found = json.loads(path.read_text(encoding="utf-8"))
         return TypeAdapter(kind).validate_python(found)
     except (OSError, ValueError, ValidationError) as error:
-        raise InternalError(
-            Code.INTERNAL,
-            "The build cache is damaged",
-            where=str(path),
-            hint="`tc clean --cache` removes it",
-        ) from error
+        raise damaged(path, error) from error

@@ -8,13 +8,42 @@ finish finds the result there and drops its own.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from toolchain.errors import Code, SystemFailure
+from toolchain.pipeline.integrity import seal, verify
+
+MANIFEST = "manifest.json"
+"""File that every published folder holds, and by which it is known."""
+FAILED = ".failed"
+"""Suffix of the folder of a target whose check failed."""
+
+_TAG = "CACHEDIR.TAG"
+_TAG_TEXT = """Signature: 8a477f597d28d172789f06886806bc55
+# Finished stages of `tc build`. Backup programs leave folders with this file out.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A finished step in the cache.
+
+    Attributes:
+        folder: Where its files are.
+        content: Digest of their names and bytes.
+        hit: True if they were there before.
+    """
+
+    folder: Path
+    content: str
+    hit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +61,35 @@ class Workspace:
         """Folder of finished stages."""
         return self.output / ".cache"
 
+    @property
+    def has_cache(self) -> bool:
+        """True if a build made the cache folder; others have one of that name, too."""
+        return (self.cache / _TAG).is_file()
+
     def open(self) -> None:
         """Make the folders, and drop what builds that are no longer alive left behind."""
         scratch = self.cache / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
-        for folder in scratch.iterdir():
-            if not _alive(folder.name.split("-")[0]):
-                shutil.rmtree(folder, ignore_errors=True)
+        (self.cache / _TAG).write_text(_TAG_TEXT, encoding="utf-8")
+        with self._lock():
+            for folder in scratch.iterdir():
+                if not _in_use(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
 
-    def entry(self, stage: str, digest: str) -> Path:
-        """Where the result of a stage is, or will be."""
-        return self.cache / stage / digest
-
-    def produce(self, stage: str, digest: str, work: Callable[[Path], None]) -> tuple[Path, bool]:
-        """The folder with a stage's result, and whether it came from the cache.
+    def produce(self, stage: str, digest: str, work: Callable[[Path], None]) -> Entry:
+        """The entry of a stage, made by `work` unless it is in the cache.
 
         `work` fills a new folder; whatever it raises leaves the cache as it was.
+
+        Raises:
+            SystemFailure: The entry is in the cache, but damaged.
         """
-        entry = self.entry(stage, digest)
+        entry = self.cache / stage / digest
         if entry.is_dir():
-            return entry, True
+            return Entry(folder=entry, content=verify(entry), hit=True)
         with self.scratch() as folder:
             work(folder)
+            content = seal(folder)
             entry.parent.mkdir(parents=True, exist_ok=True)
             try:
                 folder.rename(entry)
@@ -61,63 +97,98 @@ class Workspace:
                 # Another build put the same result there meanwhile: rename refuses a full folder.
                 if not entry.is_dir():
                     raise
-        return entry, False
+        return Entry(folder=entry, content=content, hit=False)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A new folder that is gone afterwards, unless it was renamed."""
-        folder = self.cache / "tmp" / f"{os.getpid()}-{uuid4().hex}"
-        folder.mkdir(parents=True)
+        folder = self.cache / "tmp" / uuid4().hex
+        with self._lock():
+            folder.mkdir(parents=True)
+            # Held as long as this process lives; `open` of another build leaves it alone.
+            held = os.open(folder, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
 
-    def publish(self, name: str, files: dict[str, Path], last: str) -> dict[str, Path]:
-        """Put copies of `files` (relative name to source) into the folder `name`.
+    def publish(self, name: str, files: Mapping[str, Path]) -> dict[str, Path]:
+        """Put copies of `files` (relative name to source) in place of the folder `name`.
 
-        Every file is renamed into place whole, `last` (the manifest) behind all others, and files of
-        an earlier build that are no longer written are removed before it. One build publishes at a
-        time.
+        The folder is replaced as a whole: what an earlier build left there stays to the last
+        moment, and old and new files are never mixed.
+
+        Raises:
+            SystemFailure: There is a folder of this name that no build wrote.
         """
         folder = self.output / name
-        with self._lock(), self.scratch() as staged:
-            ordered = [*(item for item in files if item != last), *([last] if last in files else [])]
-            for item in ordered:
+        with self.scratch() as scratch, self._lock():
+            staged, old = scratch / "new", scratch / "old"
+            for item, source in files.items():
                 target = staged / item
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(files[item], target)
-            folder.mkdir(parents=True, exist_ok=True)
-            stale = [p for p in folder.rglob("*") if p.is_file()]
-            for path in stale:
-                if path.relative_to(folder).as_posix() not in files:
-                    path.unlink()
-            for item in ordered:
-                target = folder / item
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (staged / item).replace(target)
-        return {item: folder / item for item in ordered}
+                shutil.copyfile(source, target)
+            self._free(folder)
+            try:
+                if folder.exists():
+                    folder.rename(old)
+                staged.rename(folder)
+            finally:
+                if old.exists() and not folder.exists():
+                    old.rename(folder)
+        return {item: folder / item for item in files}
+
+    def published(self) -> tuple[Path, ...]:
+        """Folders that builds have published, in order of their names."""
+        return tuple(sorted(path for path in self.output.iterdir() if _is_published(path)))
 
     def discard(self, name: str) -> None:
         """Remove the published folder `name`, if there is one."""
+        folder = self.output / name
         with self._lock():
-            shutil.rmtree(self.output / name, ignore_errors=True)
+            if _is_published(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _free(self, folder: Path) -> None:
+        """Make sure that nobody else's files are replaced."""
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        if taken and not _is_published(folder):
+            raise SystemFailure(
+                Code.NOT_WRITABLE,
+                "Files that no build wrote are in the way",
+                where=str(folder),
+                hint="move them away, or choose another output folder",
+            )
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.cache.mkdir(parents=True, exist_ok=True)
         with (self.cache / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 
-def _alive(pid: str) -> bool:
-    if not pid.isdigit():
-        return False
+def _is_published(folder: Path) -> bool:
+    """True if the folder holds the manifest of a target of its name."""
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
-    except PermissionError:
+    target = folder.name.removesuffix(FAILED)
+    return isinstance(manifest, dict) and (manifest.get("target"), "toolchain" in manifest) == (
+        target,
+        True,
+    )
+
+
+def _in_use(folder: Path) -> bool:
+    """True if the process that made the scratch folder is still alive."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    return True
+    finally:
+        os.close(held)
+    return False

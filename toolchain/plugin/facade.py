@@ -6,12 +6,13 @@ Plugins of other targets are never asked.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.quant import QuantPlan
 from toolchain.errors import Code, InternalError
-from toolchain.plugin.manager import PluginManager, bad_return, guarded
+from toolchain.plugin.manager import PluginManager
 from toolchain.plugin.requests import (
     CheckRequest,
     CheckResult,
@@ -41,9 +42,10 @@ class TargetHooks:
         owners = {name: manager.owner("tc_targets", name) for name in manager.targets()}
         mine = owners[target]
         others = set(owners.values()) - {mine, DEFAULTS}
-        excluded = others | {mine, DEFAULTS}
-        independent = [name for name in manager.names() if name not in excluded]
-        self._order = tuple(dict.fromkeys((mine, *independent, DEFAULTS)))
+        names = manager.names()
+        independent = [name for name in names if name not in others | {mine, DEFAULTS}]
+        defaults = [name for name in names if name == DEFAULTS]
+        self._order = tuple(dict.fromkeys((mine, *independent, *defaults)))
 
     @property
     def plugins(self) -> tuple[str, ...]:
@@ -80,18 +82,12 @@ class TargetHooks:
 
     def _first(self, hook: str, request: object, kind: type[Result]) -> Result:
         """The first answer that is not None, checked for its type."""
-        pm = self._manager.pluggy
         for name in self._order:
-            plugin = pm.get_plugin(name)
-            if plugin is None or not hasattr(plugin, hook):
-                continue
-            others = [p for p in pm.get_plugins() if p is not plugin]
-            caller = pm.subset_hook_caller(hook, others)
-            provider = self._manager.provider(name)
-            answer = guarded(provider, hook, lambda call=caller: call(request=request))
+            guard, caller = self._manager.guard(name), self._manager.caller(hook, name)
+            answer = guard.call(f"hook {hook}", partial(caller, request=request))
             if answer is None:
                 continue
             if not isinstance(answer, kind):
-                raise bad_return(provider, hook, answer, f"{kind.__name__} or None")
+                raise guard.bad_return(hook, answer, f"{kind.__name__} or None")
             return answer
         raise InternalError(Code.INTERNAL, f"Nobody answered the hook {hook}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -19,8 +20,9 @@ from toolchain.core.registry import (
     RangeMethodDef,
 )
 from toolchain.core.target import TargetDef
-from toolchain.errors import Code, PluginError, Problem, ToolchainError
+from toolchain.errors import Code, PluginError, Problem
 from toolchain.plugin import specs
+from toolchain.plugin.guard import Guard
 from toolchain.plugin.markers import ENTRY_POINTS, PROJECT
 
 Record = TypeVar("Record")
@@ -57,6 +59,21 @@ class PluginRow:
     provides: tuple[str, ...] = ()
     error: str | None = None
 
+    @property
+    def provider(self) -> str:
+        """The plugin as messages name it: with distribution and version."""
+        return f"{self.name} ({self.distribution} {self.version})"
+
+    def problem(self) -> Problem:
+        """Why the plugin could not be imported."""
+        return Problem(
+            code=Code.PLUGIN_IMPORT,
+            message=f"Plugin `{self.name}` cannot be imported",
+            where=self.provider,
+            got=self.error,
+            hint="install what it needs, or uninstall it",
+        )
+
 
 class PluginManager:
     """All plugins of one run; no global state."""
@@ -65,12 +82,15 @@ class PluginManager:
         """Register `plugins` in the order given.
 
         Raises:
-            PluginError: A hook that does not exist or an argument that it does not have.
+            PluginError: A hook that does not exist or an argument that it does not have, or two
+                plugins of one name.
         """
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(specs)
         self._rows: dict[str, PluginRow] = {}
         for row, module in plugins:
+            if row.name in self._rows:
+                raise self._same_name(row)
             self._rows[row.name] = row
             if row.error is None:
                 self._register(row, module)
@@ -84,11 +104,6 @@ class PluginManager:
         """
         found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
         return cls(_load(point) for point in found)
-
-    @property
-    def pluggy(self) -> pluggy.PluginManager:
-        """The underlying manager, for the facade."""
-        return self._pluggy
 
     def describe(self) -> tuple[PluginRow, ...]:
         """All plugins, with what they provide or why they are broken."""
@@ -156,10 +171,51 @@ class PluginManager:
         """Name of the plugin that provides the record `name` of a collecting hook."""
         return self._collected(hook)[name][0]
 
+    def providers(self) -> tuple[str, ...]:
+        """Names of the plugins that provide records other than targets."""
+        owners = {
+            owner
+            for hook in COLLECTING
+            if hook != "tc_targets"
+            for owner, _ in self._collected(hook).values()
+        }
+        return tuple(name for name in self._rows if name in owners)
+
     def provider(self, plugin: str) -> str:
         """A plugin as error messages name it: with distribution and version."""
-        row = self._rows[plugin]
-        return f"{row.name} ({row.distribution} {row.version})"
+        return self._rows[plugin].provider
+
+    def guard(self, plugin: str) -> Guard:
+        """What runs the code of a plugin."""
+        own = self._rows[plugin].distribution == PROJECT
+        return Guard(provider=self.provider(plugin), own=own)
+
+    def caller(self, hook: str, plugin: str) -> pluggy.HookCaller:
+        """`hook` as this plugin alone answers it."""
+        module = self._pluggy.get_plugin(plugin)
+        others = [other for other in self._pluggy.get_plugins() if other is not module]
+        return self._pluggy.subset_hook_caller(hook, others)
+
+    def require_targets(self, names: Iterable[str]) -> None:
+        """Make sure that no target asked for is missing because its plugin is broken.
+
+        Raises:
+            PluginError: PLUGIN_IMPORT for every target whose plugin, which has its name, could not
+                be imported.
+        """
+        asked = set(names) - set(self.targets())
+        problems = [row.problem() for row in self.broken() if row.name in asked]
+        if problems:
+            raise PluginError.of(problems)
+
+    def _same_name(self, row: PluginRow) -> PluginError:
+        return PluginError(
+            Code.PLUGIN_CONFLICT,
+            f"Two plugins are called `{row.name}`",
+            where=ENTRY_POINTS,
+            got=f"{self.provider(row.name)} and {row.provider}",
+            hint="uninstall one of them",
+        )
 
     def _by_name(self, hook: str, kind: type[Record]) -> Mapping[str, Record]:
         records = self._collected(hook)
@@ -212,43 +268,17 @@ class PluginManager:
 
     def _ask(self, hook: str, name: str, kind: type[Any]) -> list[Any]:
         """What one plugin returns for a collecting hook, checked."""
-        plugin = self._pluggy.get_plugin(name)
-        implementation = None if plugin is None else getattr(plugin, hook, None)
-        if implementation is None:
-            return []
-        records = guarded(self.provider(name), hook, lambda: list(implementation()))
+        guard, caller = self.guard(name), self.caller(hook, name)
+        records: list[Any] = []
+        for answer in guard.call(f"hook {hook}", caller):
+            if not isinstance(answer, Iterable):
+                raise guard.bad_return(hook, answer, f"a list of {kind.__name__}")
+            # A generator runs here, and may raise only now.
+            records += guard.call(f"hook {hook}", partial(list, answer))
         for record in records:
             if not isinstance(record, kind):
-                raise bad_return(self.provider(name), hook, record, kind.__name__)
-        return records
-
-
-def guarded(provider: str, hook: str, call: Any) -> Any:
-    """Run plugin code; what it raises, other than our own errors, becomes a PluginError."""
-    try:
-        return call()
-    except (ToolchainError, KeyboardInterrupt, MemoryError):
-        raise
-    except OSError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            Code.PLUGIN_RAISED,
-            f"The plugin raised {type(error).__name__}: {error}",
-            where=f"{provider}, hook {hook}",
-            hint="report this to the author of the plugin; `-v` shows the traceback",
-        ) from error
-
-
-def bad_return(provider: str, hook: str, got: object, wanted: str) -> PluginError:
-    """The error of a hook that returned something else than its contract says."""
-    return PluginError(
-        Code.PLUGIN_BAD_RETURN,
-        "The plugin returned something the hook does not allow",
-        where=f"{provider}, hook {hook}",
-        got=f"{type(got).__name__}: {str(got)[:80]}",
-        allowed=wanted,
-    )
+                raise guard.bad_return(hook, record, kind.__name__)
+        return [guard.guarded(record) for record in records]
 
 
 def _load(point: EntryPoint) -> tuple[PluginRow, object]:
@@ -260,5 +290,5 @@ def _load(point: EntryPoint) -> tuple[PluginRow, object]:
     )
     try:
         return row, point.load()
-    except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises must not stop the rest
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - must not stop the other plugins
         return replace(row, error=f"{type(error).__name__}: {error}"), None

@@ -11,3 +11,4 @@ ENTRY_POINTS: Final = "toolchain.plugins"
 
 hookspec: Final = pluggy.HookspecMarker(PROJECT)
 hookimpl: Final = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""

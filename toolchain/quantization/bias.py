@@ -12,13 +12,18 @@ from toolchain.core.target import BiasRule
 
 
 def bias_params(
-    input_params: QuantParams, weight_params: QuantParams, spec: QuantSpec | None
+    input_params: QuantParams, weight_params: QuantParams, spec: QuantSpec, channels: int
 ) -> QuantParams:
-    """Scale float32(input_scale * weight_scale) per output channel, zero point 0."""
+    """Scale float32(input_scale * weight_scale) per output channel, zero point 0.
+
+    A grouped ConvTranspose has fewer weight scales than `channels`: they repeat with every group.
+    """
     scale = np.asarray(input_params.scale * weight_params.scale, np.float32)
-    asked = spec or QuantSpec()
+    asked = spec
     if scale.ndim == 0:
         asked = replace(asked, granularity=PerTensor())
+    else:
+        scale = np.tile(scale, channels // scale.size)
     return QuantParams(scale=scale, zero_point=np.zeros(scale.shape, np.int32), spec=asked)
 
 

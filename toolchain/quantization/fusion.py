@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView
@@ -28,13 +28,15 @@ CLAMPING = frozenset(
 def fused_values(
     graph: GraphView,
     target: TargetSpec,
-    integer: Set[str],
+    integer: Collection[str],
     precision: Mapping[str, NodePrecision],
+    fixed: Collection[str] = (),
 ) -> dict[str, str]:
     """Value before an absorbed activation to the value behind it.
 
-    An activation is absorbed if the target fuses its operator, both nodes run on integers, it is the
-    only reader of the value, the value is no model output, and no rule wants the value stored.
+    An activation is absorbed if the target fuses its operator, both nodes run on integers, it is
+    the only reader of the value, the value is no model output, the model does not fix its
+    parameters, and no rule wants it stored.
     """
     fused: dict[str, str] = {}
     for node in graph.nodes:
@@ -44,9 +46,10 @@ def fused_values(
             continue
         behind = absorbed_activation(graph, node, target)
         asked = precision.get(node.name)
-        wants_output = asked is not None and asked.output_dtype is not None
-        if behind is not None and behind.name in integer and not wants_output:
-            fused[node.outputs[0].name] = behind.outputs[0].name
+        wanted = asked is not None and asked.output_dtype is not None
+        value = node.outputs[0].name
+        if behind is not None and behind.name in integer and not wanted and value not in fixed:
+            fused[value] = behind.outputs[0].name
     return fused
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 
 from toolchain.core.graph_view import GraphView, NodeView
 from toolchain.core.operators import data_inputs, traits
@@ -10,7 +11,7 @@ from toolchain.core.quant import QuantSpec
 
 
 def shared_groups(
-    moving: Iterable[NodeView], specs: Mapping[str, QuantSpec], fixed: Set[str]
+    moving: Iterable[NodeView], specs: Mapping[str, QuantSpec], fixed: Collection[str]
 ) -> tuple[frozenset[str], ...]:
     """Groups of at least two values, in the order in which the graph reaches them.
 
@@ -28,7 +29,7 @@ def shared_groups(
         members = [value.name for _, value in data_inputs(node)]
         members += [value.name for value in node.outputs if value.name]
         stored = [name for name in members if name in specs and name not in fixed]
-        for first, second in zip(stored, stored[1:], strict=False):
+        for first, second in pairwise(stored):
             if specs[first] == specs[second]:
                 parent[find(second)] = find(first)
     groups: dict[str, set[str]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
@@ -140,7 +140,7 @@ class _Chooser:
         known = self._known_range(members)
         if known is not None:
             return known
-        merged = reduce(merge, [self._stats_of(name) for name in roots])
+        merged = reduce(merge, [_without_channels(self._stats_of(name)) for name in roots])
         if len(members) == 1:
             merged = clamp(merged, *useful_interval(self._graph, members[0]))
         method = next(
@@ -197,7 +197,7 @@ class _Chooser:
             return
         edge = Edge(weight.name, node.name, position)
         converted = edge in self._plan.conversions
-        spec = self._plan.conversions.get(edge) or self._plan.specs.get(weight.name)
+        spec = self._plan.conversions[edge] if converted else self._plan.specs.get(weight.name)
         if spec is None:
             return
         params = None if converted else self._values.get(weight.name)
@@ -217,14 +217,16 @@ class _Chooser:
         if known.bias is None or known.weight is None or self._bias(node) is None:
             return
         bias, weight = node.input(known.bias), node.input(known.weight)
-        if bias is None or weight is None:
+        if bias is None or bias.constant is None or weight is None:
             return
         edge = Edge(bias.name, node.name, known.bias)
         spec = self._plan.conversions.get(edge)
         if spec is not None:
             weight_edge = Edge(weight.name, node.name, known.weight)
             weight_params = self._edges.get(weight_edge) or self._values[weight.name]
-            self._edges[edge] = bias_params(self._input_params(node), weight_params, spec)
+            self._edges[edge] = bias_params(
+                self._input_params(node), weight_params, spec, bias.constant.size
+            )
 
     def _bias(self, node: NodeView) -> NDArray[np.float32] | None:
         position = traits(node).bias
@@ -246,6 +248,12 @@ class _Chooser:
         position, value = data_inputs(node)[0]
         edge = Edge(value.name, node.name, position)
         return self._edges.get(edge) or self._values[value.name]
+
+
+def _without_channels(stats: TensorStats) -> TensorStats:
+    """`stats` as of a tensor without channels: what a Concat joins has different numbers of them."""
+    none = np.zeros(0)
+    return replace(stats, channel_abs_max=none.astype(np.float32), channel_sum=none)
 
 
 def observed_values(graph: GraphView, skipped: Set[str]) -> tuple[str, ...]:

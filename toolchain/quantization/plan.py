@@ -79,12 +79,13 @@ class _Planner:
         self._precision = precision
         self._specs: dict[str, QuantSpec] = {}
         self._conversions: dict[Edge, QuantSpec | None] = {}
+        self._integer_edges: set[Edge] = set()
         self._integer = frozenset(
             node.name
             for node in graph.nodes
             if runs_on_integers(node, target, precision.get(node.name, _DEFAULT))
         )
-        self._fused = fused_values(graph, target, self._integer, precision)
+        self._fused = fused_values(graph, target, self._integer, precision, self._fixed)
 
     def plan(self) -> QuantPlan:
         """Visit inputs, then nodes in order, then tie the values that must share parameters."""
@@ -100,10 +101,20 @@ class _Planner:
                 self._plan_compute(node)
         return QuantPlan(
             specs=self._specs,
-            conversions=self._conversions,
+            conversions={**self._conversions, **self._float_edges()},
             shared=shared_groups(moving, self._specs, frozenset(self._fixed)),
             fused=self._fused,
         )
+
+    def _float_edges(self) -> dict[Edge, None]:
+        """Who reads a stored constant in float, because it shares it with a node on integers."""
+        constants = (name for name in self._specs if self._graph.values[name].is_constant)
+        edges = (
+            Edge(name, use.node.name, use.position)
+            for name in constants
+            for use in self._graph.uses(name)
+        )
+        return {edge: None for edge in edges if edge not in self._integer_edges}
 
     def _is_move(self, node: NodeView) -> bool:
         return traits(node).moves and self._target.ops[node.op_type].support is Support.MOVE
@@ -164,6 +175,7 @@ class _Planner:
                 self._conversions[edge] = spec
 
     def _read_constant(self, edge: Edge, value: ValueView, spec: QuantSpec) -> None:
+        self._integer_edges.add(edge)
         known = self._specs.setdefault(value.name, self._fixed_spec(value.name) or spec)
         if known != spec and value.name not in self._fixed:
             self._conversions[edge] = spec
@@ -183,7 +195,11 @@ class _Planner:
             spec = replace(spec, dtype=asked.weight_dtype)
         self._read_constant(Edge(weight.name, node.name, known.weight), weight, spec)
         bias = None if known.bias is None else node.input(known.bias)
-        if bias is not None and known.bias is not None and self._bias_dtype is not DType.FLOAT32:
-            self._conversions[Edge(bias.name, node.name, known.bias)] = QuantSpec(
+        if bias is None or known.bias is None or not bias.is_constant:
+            return
+        if self._bias_dtype is not DType.FLOAT32:
+            edge = Edge(bias.name, node.name, known.bias)
+            self._integer_edges.add(edge)
+            self._conversions[edge] = QuantSpec(
                 dtype=self._bias_dtype, symmetric=True, granularity=PerChannel(0)
             )

@@ -13,6 +13,7 @@ from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView
 from toolchain.core.quant import Edge, ParamSet, QuantParams, QuantPlan
+from toolchain.errors import Code, QuantizationError
 from toolchain.graph.qdq import StoredConstant, write_qdq
 from toolchain.numerics.affine import quantize
 
@@ -30,7 +31,11 @@ def write_quantized(
     replaced: Mapping[str, Array],
     float_nodes: tuple[str, ...],
 ) -> ModelArtifact:
-    """Write `source` as QDQ: activations, constants and conversions as `plan` and `params` say."""
+    """Write `source` as QDQ: activations, constants and conversions as `plan` and `params` say.
+
+    Raises:
+        QuantizationError: A bias that does not fit its integer type.
+    """
     activations = {
         name: found for name, found in params.values.items() if not graph.values[name].is_constant
     }
@@ -75,15 +80,24 @@ def _constants(
             yield StoredConstant(
                 value=name,
                 name=name if number == 0 else f"{name}/{number}",
-                integers=_integers(array, found),
+                integers=_integers(name, array, found),
                 params=found,
                 edges=tuple(edges),
             )
 
 
-def _integers(array: Array, params: QuantParams) -> Array:
-    """Quantized constant; a bias (int32) is rounded in float64, where its quotient is exact enough."""
+def _integers(name: str, array: Array, params: QuantParams) -> Array:
+    """Quantized constant; a bias (int32) is rounded in float64, where float32 is too coarse."""
     if params.spec.dtype.bits < 32:
         return quantize(array, params)
     steps = np.rint(array.astype(np.float64) / params.scale.astype(np.float64))
-    return np.clip(steps, params.spec.qmin, params.spec.qmax).astype(np.int32)
+    if np.any(np.abs(steps) > params.spec.qmax):
+        raise QuantizationError(
+            Code.PARAMS_INVALID,
+            "A bias does not fit its type",
+            where=name,
+            got=f"channel {int(np.abs(steps).argmax())}: {np.abs(steps).max():.3g} steps",
+            allowed=f"at most {params.spec.qmax}",
+            hint="pin a larger scale for the weight of that channel",
+        )
+    return steps.astype(np.int32)

@@ -15,7 +15,6 @@ from toolchain.graph.macs import macs
 from toolchain.quantization.plan import runs_on_integers
 from toolchain.quantization.precision import NodePrecision
 
-
 RULE_REASON = "a mixed-precision rule asks for float"
 """Why a node runs in float that could run on integers."""
 
@@ -29,7 +28,7 @@ def quant_report(
     precision: Mapping[str, NodePrecision],
     algorithms: tuple[str, ...],
 ) -> QuantReport:
-    """Rows of every stored tensor in graph order, and every node that runs in float with its reason."""
+    """Rows of every stored tensor in graph order, and the nodes that run in float, with reasons."""
     order = {name: number for number, name in enumerate(graph.values)}
     rows = [
         _row(name, _role(graph, name), found, methods.get(name, "derived"))
@@ -40,14 +39,9 @@ def quant_report(
         role = _role(graph, edge.value) if constant else "conversion"
         rows.append(_row(f"{edge.value} -> {edge.node}", role, found, "derived"))
     islands = tuple(
-        FloatRow(
-            node=node.name,
-            op_type=node.op_type,
-            reason=reason,
-            macs=macs(node),
-        )
+        FloatRow(node=node.name, op_type=node.op_type, reason=reason, macs=macs(node))
         for node in graph.nodes
-        if (reason := float_reason(graph, node, plan, target, precision.get(node.name))) is not None
+        if (reason := float_reason(node, plan, target, precision.get(node.name))) is not None
     )
     total = sum(macs(node) for node in graph.nodes)
     outside = sum(row.macs for row in islands)
@@ -62,27 +56,26 @@ def quant_report(
 
 
 def float_reason(
-    graph: GraphView,
-    node: NodeView,
-    plan: QuantPlan,
-    target: TargetSpec,
-    precision: NodePrecision | None,
+    node: NodeView, plan: QuantPlan, target: TargetSpec, precision: NodePrecision | None
 ) -> str | None:
     """Why `node` runs in float, or None where it runs on integers."""
     asked = precision or NodePrecision()
     if not any(value.dtype == "float32" for _, value in data_inputs(node)):
         return None
     if runs_on_integers(node, target, asked):
-        stored = [
-            plan.conversions.get(Edge(v.name, node.name, i)) or plan.specs.get(v.name)
-            for i, v in data_inputs(node)
-            if v.name not in plan.fused
+        edges = [Edge(v.name, node.name, i) for i, v in data_inputs(node)]
+        read = [
+            plan.conversions[edge] if edge in plan.conversions else plan.specs.get(edge.value)
+            for edge in edges
+            if edge.value not in plan.fused
         ]
-        return None if all(stored) else "its input is stored in float"
+        return None if all(read) else "its input is stored in float"
     broken = target.violations(node)
     if broken:
         return "; ".join(f"{rule}: {measured}" for rule, measured in broken)
-    return RULE_REASON
+    if runs_on_integers(node, target, NodePrecision()):
+        return RULE_REASON
+    return "it reads constants only, or tensors of several types"
 
 
 def _role(graph: GraphView, name: str) -> str:

@@ -34,7 +34,7 @@ def check_support(
     problems = []
     for node in graph.nodes:
         standard = node.domain in ("", "ai.onnx") and node.op_type in float_ops
-        reason = float_reason(graph, node, plan, target, precision.get(node.name))
+        reason = float_reason(node, plan, target, precision.get(node.name))
         forbidden = (
             policy is Unsupported.ERROR and reason is not None and reason != RULE_REASON
         )

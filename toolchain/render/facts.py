@@ -96,7 +96,7 @@ def fact_tables(facts: TargetFacts) -> tuple[Table, ...]:
     integer = table(
         f"Operators on integers ({len(facts.ops)})",
         "operator:word runs_as:word rules:text",
-        ((op.op_type, op.support, "; ".join(_rules(op)) or "-") for op in facts.ops),
+        ((op.op_type, op.support, _rules(op) or "-") for op in facts.ops),
     )
     shown = [_numbers(facts), integer]
     if facts.notes:
@@ -160,11 +160,12 @@ def _op(name: str, support: OpSupport) -> OpFacts:
     )
 
 
-def _rules(op: OpFacts) -> tuple[str, ...]:
-    if op.output_range is None:
-        return op.rules
-    low, high = op.output_range
-    return (*op.rules, f"output range is {real(low)} to {real(high)}")
+def _rules(op: OpFacts) -> str:
+    rules = [rule.removesuffix(".") for rule in op.rules]
+    if op.output_range is not None:
+        low, high = op.output_range
+        rules.append(f"output range is {real(low)} to {real(high)}")
+    return "; ".join(rules)
 
 
 def _granularity(granularity: Granularity) -> str:

@@ -1,4 +1,4 @@
-"""A build result with something in every field."""
+"""A build result with something in every field, and a target."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from toolchain.core.diagnostics import Diagnostic, Severity
+from toolchain.core.dtypes import DType
+from toolchain.core.graph_view import NodeView
+from toolchain.core.quant import PerChannel, QuantSpec
 from toolchain.core.reports import (
     AccuracyReport,
     CalibrationReport,
@@ -21,6 +24,14 @@ from toolchain.core.reports import (
     QuantReport,
     QuantRow,
     RuleEffect,
+)
+from toolchain.core.target import (
+    Measured,
+    OpSupport,
+    Platform,
+    Support,
+    TargetDef,
+    TargetSpec,
 )
 from toolchain.errors import Code, Problem
 
@@ -153,3 +164,34 @@ def full_result() -> FakeResult:
 @pytest.fixture
 def result() -> FakeResult:
     return full_result()
+
+
+def rank_is_four(node: NodeView) -> Measured:
+    """The kernel has two
+    dimensions.
+
+    A second paragraph.
+    """
+    return Measured(ok=True, value=node.name)
+
+
+@pytest.fixture
+def target() -> TargetDef:
+    weight = QuantSpec(symmetric=True, granularity=PerChannel(0), narrow_range=True)
+    return TargetDef(
+        spec=TargetSpec(
+            name="demo",
+            summary="A demonstration",
+            platforms=(Platform(name="d1", summary="first", cores=2),),
+            ops={
+                "Softmax": OpSupport(output_range=(0.0, 1.0)),
+                "Conv": OpSupport(constraints=(rank_is_four,)),
+                "Reshape": OpSupport(support=Support.MOVE),
+            },
+            activation=QuantSpec(),
+            weight=weight,
+            activation_dtypes=(DType.INT8, DType.FLOAT32),
+            weight_dtypes=(DType.INT8,),
+            notes=("datasheet, section 3",),
+        )
+    )

@@ -2,52 +2,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from toolchain.core.dtypes import DType
-from toolchain.core.graph_view import NodeView
 from toolchain.core.quant import PerBlock, PerChannel, QuantSpec
-from toolchain.core.target import (
-    Measured,
-    OpSupport,
-    Platform,
-    Support,
-    TargetDef,
-    TargetSpec,
-)
+from toolchain.core.target import TargetDef
 from toolchain.render.facts import fact_tables, facts_of, overview, spec_text
 from toolchain.render.jsonout import dumps
-
-
-def rank_is_four(node: NodeView) -> Measured:
-    """The kernel has two
-    dimensions.
-
-    A second paragraph.
-    """
-    return Measured(ok=True, value=node.name)
-
-
-@pytest.fixture
-def target() -> TargetDef:
-    weight = QuantSpec(symmetric=True, granularity=PerChannel(0), narrow_range=True)
-    return TargetDef(
-        spec=TargetSpec(
-            name="demo",
-            summary="A demonstration",
-            platforms=(Platform(name="d1", summary="first", cores=2),),
-            ops={
-                "Softmax": OpSupport(output_range=(0.0, 1.0)),
-                "Conv": OpSupport(constraints=(rank_is_four,)),
-                "Reshape": OpSupport(support=Support.MOVE),
-            },
-            activation=QuantSpec(),
-            weight=weight,
-            activation_dtypes=(DType.INT8, DType.FLOAT32),
-            weight_dtypes=(DType.INT8,),
-            notes=("datasheet, section 3",),
-        )
-    )
 
 
 def test_facts_are_data(target: TargetDef) -> None:
@@ -73,7 +31,7 @@ def test_tables_of_one_target(target: TargetDef) -> None:
     numbers, integer, sources = fact_tables(facts_of(target))
     assert ("platforms", "d1: first (2 cores)") in numbers.rows
     assert integer.rows == (
-        ("Conv", "compute", "The kernel has two dimensions."),
+        ("Conv", "compute", "The kernel has two dimensions"),
         ("Reshape", "move", "-"),
         ("Softmax", "compute", "output range is 0 to 1"),
     )

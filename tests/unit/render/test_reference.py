@@ -1,26 +1,41 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from toolchain.core.explanations import EXPLANATIONS
+from toolchain.core.graph_view import NodeView
+from toolchain.core.target import Measured, TargetDef
 from toolchain.errors import Code
-from toolchain.render.reference import errors_page, explanation_lines, write_pages
-
-PAGES = Path(__file__).parents[3] / "docs" / "reference"
-REMEDY = (
-    "python -c 'from pathlib import Path; from toolchain.render.reference import write_pages; "
-    'write_pages(Path("docs/reference"))\''
-)
+from toolchain.render.reference import errors_page, explanation_lines, support_page, write_pages
 
 
-def test_the_committed_page_is_what_the_code_says() -> None:
-    committed = (PAGES / "errors.md").read_text(encoding="utf-8")
-    assert committed == errors_page(), f"generate it again: {REMEDY}"
+def test_pages_are_written(tmp_path: Path, target: TargetDef) -> None:
+    write_pages(tmp_path, [target])
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert set(written) == {"errors.md", "hooks.md", "support.md"}
+    assert written["errors.md"] == errors_page()
+    assert written["support.md"] == support_page([target])
 
 
-def test_pages_are_written(tmp_path: Path) -> None:
-    write_pages(tmp_path)
-    assert (tmp_path / "errors.md").read_text(encoding="utf-8") == errors_page()
+def test_support_says_rules_of_all_operators_once(target: TargetDef) -> None:
+    def flat(node: NodeView) -> Measured:
+        """The node is flat."""
+        return Measured(ok=True, value=node.name)
+
+    ops = {
+        name: replace(op, constraints=(flat, *op.constraints))
+        for name, op in target.spec.ops.items()
+    }
+    page = support_page([replace(target, spec=replace(target.spec, ops=ops))])
+    assert page.count("The node is flat.") == 1
+    assert "| Conv | compute | The kernel has two dimensions |" in page
+    assert "| Reshape | move | - |" in page
+    assert "\nAbs, Add, " in page
+
+
+def test_support_without_a_shared_rule(target: TargetDef) -> None:
+    assert "Rules of every operator" not in support_page([target])
 
 
 def test_every_code_is_on_the_page() -> None:

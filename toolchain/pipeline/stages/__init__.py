@@ -1,1 +1,1 @@
-"""The five stages: each asks the hooks, keeps the result in the cache, and notes it in the state."""
+"""The five stages: each asks hooks, keeps the result in the cache and notes it in the state."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from toolchain.analysis.evaluation import Forms, evaluate
 from toolchain.analysis.forms import session_form
 from toolchain.calibration.labels import labelled, load_labels
-from toolchain.calibration.sources import Selection, open_source, paths_of
+from toolchain.calibration.sources import Selection, open_source, paths_of, source_digest
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
@@ -20,8 +21,7 @@ from toolchain.errors import Code, InternalError, Problem
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.compile import RECORD, CompileRecord
-from toolchain.pipeline.stages.samples import Prepared, prepared
+from toolchain.pipeline.stages.samples import prepared
 from toolchain.plugin.requests import CheckRequest
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
@@ -45,13 +45,16 @@ class _Built:
 
     float_model: Path
     qdq: Path
-    compiled: Path
+    compiled: CompiledArtifact
     program: Callable[[], Program]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Labelled:
-    samples: Prepared
+    """What is scored on: samples of a source that are not read yet, and their labels."""
+
+    options: EvaluationOptions
+    selection: Selection
     labels: tuple[int, ...]
 
 
@@ -64,25 +67,21 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         float_model=state.float_model,
         qdq=state.qdq,
         compiled=state.compiled,
-        program=lambda: _program(context, state),
+        program=partial(load_program, state.compiled.folder, state.compiled.program),
     )
     chosen = options.evaluation
     given = None if chosen is None else _labelled_samples(context, chosen)
 
     def work(folder: Path) -> None:
         check = _compare(context, state, built) if options.check.enabled else None
-        accuracy = None
-        if chosen is not None and given is not None:
-            accuracy = _score(context, built, chosen, given)
+        accuracy = None if given is None else _score(context, built, given)
         write_record(folder / "report.json", CheckRecord(check=check, accuracy=accuracy))
 
-    parts = (
-        state.keys["compile"],
-        state.keys["optimize"],
-        options.check,
-        None if chosen is None else chosen.metric,
-        None if given is None else (given.samples.digest, given.labels),
-    )
+    scored = None
+    if given is not None:
+        digest = source_digest(given.options.data, given.selection)
+        scored = (given.options.metric, options.input, digest, given.labels)
+    parts = (state.keys["compile"], state.keys["optimize"], options.check, scored)
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / "report.json", CheckRecord)
     check = _with_drop(record, chosen)
@@ -98,26 +97,16 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     return state
 
 
-def _program(context: BuildContext, state: BuildState) -> Program:
-    if state.compiled is None:
-        raise InternalError(Code.INTERNAL, "There is no compiled program")
-    record = read_record(state.compiled / RECORD, CompileRecord)
-    return load_program(state.compiled, record.program)
-
-
 def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckReport:
     if state.samples is None:
         raise InternalError(Code.INTERNAL, "The check stage has no samples")
-    record = read_record(built.compiled / RECORD, CompileRecord)
     result = context.hooks.check(
         CheckRequest(
             target=context.target,
             float_model=built.float_model,
             qdq_model=built.qdq,
             program=built.program(),
-            compiled=CompiledArtifact(
-                folder=built.compiled, files=record.files, program=record.program
-            ),
+            compiled=built.compiled,
             samples=state.samples,
             options=context.options.check,
             threads=context.options.calibration.threads,
@@ -128,7 +117,7 @@ def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckRe
 
 
 def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labelled:
-    """The labelled samples, preprocessed as the calibration samples are, and their labels."""
+    """Which samples are scored, and their labels."""
     names = _source_names(context, chosen)
     among = labelled(chosen.labels, names)
     labels = dict(
@@ -142,7 +131,8 @@ def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labe
     )
     positions = selection.positions(len(names))
     return _Labelled(
-        samples=prepared(context, chosen.data, selection),
+        options=chosen,
+        selection=selection,
         labels=tuple(labels[position] for position in positions),
     )
 
@@ -158,10 +148,11 @@ def _source_names(context: BuildContext, chosen: EvaluationOptions) -> tuple[str
     return tuple(reader.names())
 
 
-def _score(
-    context: BuildContext, built: _Built, chosen: EvaluationOptions, given: _Labelled
-) -> AccuracyReport:
-    metric = lookup(context.manager.metrics(), chosen.metric, "metric", "evaluation.metric")
+def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyReport:
+    """Score all forms on the labelled samples, preprocessed as the calibration samples are."""
+    name = given.options.metric
+    metric = lookup(context.manager.metrics(), name, "metric", "evaluation.metric")
+    samples = prepared(context, given.options.data, given.selection)
     threads = context.options.calibration.threads
     interpreter = Interpreter(built.program(), threads=threads or None)
     return evaluate(
@@ -170,7 +161,7 @@ def _score(
             qdq=session_form(built.qdq, threads),
             reference=interpreter.run,
         ),
-        given.samples.store,
+        samples.store,
         np.array(given.labels, np.int64),
         metric,
         workers=1,

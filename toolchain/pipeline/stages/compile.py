@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolchain.core.artifacts import ModelArtifact
-from toolchain.errors import Code, InternalError
+from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.errors import Code, InternalError, PluginError
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
@@ -15,6 +15,9 @@ from toolchain.plugin.requests import CompileRequest, LowerRequest
 
 NAME = "compile"
 RECORD = "artifact.json"
+FILES = "files"
+RESERVED = ("optimized.onnx", "report.md", "report.json", "config.json", "manifest.json")
+"""What every target's folder holds besides its own files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,25 +38,47 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     def work(folder: Path) -> None:
         lower = LowerRequest(target=context.target, graph=read_view(qdq), name=context.name)
         program = context.hooks.lower(lower)
+        (folder / FILES).mkdir()
         artifact = context.hooks.compile(
             CompileRequest(
                 target=context.target,
                 platform=options.platform,
                 model=ModelArtifact(path=qdq, digest=model_digest(qdq)),
                 program=program,
-                folder=folder,
+                folder=folder / FILES,
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
             )
         )
+        _check_files(context, folder / FILES, artifact)
         record = CompileRecord(files=dict(artifact.files), program=artifact.program)
         write_record(folder / RECORD, record)
 
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
     parts = (quantized, options.platform, context.name, options.target_options)
     stored = context.cached(NAME, parts, work)
-    state = replace(state.after(NAME, stored), compiled=stored.folder)
-    for name, what in read_record(stored.folder / RECORD, CompileRecord).files.items():
-        state = state.publishing(name, stored.folder / name, what)
+    record = read_record(stored.folder / RECORD, CompileRecord)
+    compiled = CompiledArtifact(
+        folder=stored.folder / FILES, files=record.files, program=record.program
+    )
+    state = replace(state.after(NAME, stored), compiled=compiled)
+    for name, what in compiled.files.items():
+        state = state.publishing(name, compiled.folder / name, what)
     return state
+
+
+def _check_files(context: BuildContext, folder: Path, artifact: CompiledArtifact) -> None:
+    """Make sure that every file named is there, in the folder, and under a name of its own."""
+    program = [f"{artifact.program}.program.{suffix}" for suffix in ("json", "bin")]
+    for name in (*artifact.files, *program):
+        path = Path(name)
+        inside = not path.is_absolute() and ".." not in path.parts
+        if not inside or name in RESERVED or not (folder / path).is_file():
+            raise PluginError(
+                Code.PLUGIN_BAD_RETURN,
+                "The target names a file that it did not write, or may not",
+                where=f"{context.target.name}, hook tc_compile",
+                got=name,
+                allowed=f"files in the request's folder, not called {', '.join(RESERVED)}",
+            )

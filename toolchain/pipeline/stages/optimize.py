@@ -46,6 +46,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     state = replace(
         state.after(NAME, stored),
         samples=samples.store,
+        samples_digest=samples.digest,
         optimized=stored.folder / MODEL,
         optimize_report=read_record(stored.folder / "report.json", OptimizeReport),
     )

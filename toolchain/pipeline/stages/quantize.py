@@ -8,13 +8,14 @@ from pathlib import Path
 
 from toolchain.calibration.stats_file import load_stats, save_stats
 from toolchain.calibration.sweep import SweepOptions, sweep
+from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView
-from toolchain.core.options import MixedPrecisionOptions
+from toolchain.core.options import MixedPrecisionOptions, QuantizeOptions
 from toolchain.core.quant import QuantParams
 from toolchain.core.reports import CalibrationReport, QuantReport, RuleEffect
-from toolchain.core.samples import SampleStore
 from toolchain.core.stats import TensorStats
-from toolchain.errors import Code, InternalError, Problem
+from toolchain.core.target import TargetSpec
+from toolchain.errors import Code, ConfigError, InternalError, Problem
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
@@ -97,7 +98,7 @@ def quantize(
     target, options = context.target, context.options.quantize
     source, fixed = _without_qdq(state.optimized, folder)
     graph = read_view(source)
-    bias_dtype = options.bias_dtype or target.bias.dtypes[0]
+    bias_dtype = _bias_dtype(target, options)
     plain = PlanRequest(target=target, graph=graph, bias_dtype=bias_dtype, fixed=fixed, asked={})
     plan = context.hooks.plan(plain)
     asked = {}
@@ -107,7 +108,7 @@ def quantize(
         plan = context.hooks.plan(replace(plain, asked=asked))
     precision = {name: found.precision for name, found in asked.items()}
     check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
-    stats, calibration = calibrate(context, source, graph, state.samples)
+    stats, calibration = calibrate(context, state, source, graph)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
             QuantizeRequest(
@@ -140,27 +141,39 @@ def quantize(
     )
 
 
+def _bias_dtype(target: TargetSpec, options: QuantizeOptions) -> DType:
+    """The bias type asked for, or the target's default."""
+    chosen = options.bias_dtype or target.bias.dtypes[0]
+    if chosen not in target.bias.dtypes:
+        raise ConfigError(
+            Code.BAD_VALUE,
+            f"Target `{target.name}` cannot store biases in this type",
+            where="quantize.bias_dtype",
+            got=chosen,
+            allowed=", ".join(target.bias.dtypes),
+        )
+    return chosen
+
+
 def calibrate(
-    context: BuildContext, model: Path, graph: GraphView, samples: SampleStore
+    context: BuildContext, state: BuildState, model: Path, graph: GraphView
 ) -> tuple[Mapping[str, TensorStats], CalibrationReport]:
     """Statistics of every value that a plan may need; shared by all targets of one float graph.
 
-    The key holds the digest of the model and the values observed, not the target.
+    The key holds the digests of the model and the samples, and the values observed, not the target.
     """
-    target = context.target
-    skipped = {
-        node.outputs[0].name
-        for node in graph.nodes
-        if node.op_type in CLAMPING and absorbed_activation(graph, node, target) is not None
-    }
-    values = observed_values(graph, skipped)
+    samples = state.samples
+    if samples is None:
+        raise InternalError(Code.INTERNAL, "There are no samples to calibrate on")
+    values = values_to_observe(graph, context.target)
     batch_size = context.options.calibration.batch_size
 
     def work(folder: Path) -> None:
         inputs = {value.name for value in graph.inputs}
         with context.workspace.scratch() as scratch:
             exposed = scratch / "exposed.onnx"
-            write_with_outputs(model, [name for name in values if name not in inputs], exposed)
+            outputs = [name for name in values if name not in inputs]
+            write_with_outputs(model, outputs, exposed, free_batch=batch_size > 1)
             options = SweepOptions(
                 batch_size=batch_size, threads=context.options.calibration.threads
             )
@@ -168,15 +181,29 @@ def calibrate(
         save_stats(stats, folder / "stats.bin")
         write_record(folder / "report.json", report)
 
-    parts = (model_digest(model), values, samples.folder.name, batch_size)
-    stored = context.cached("calibrate", parts, work)
+    parts = (model_digest(model), values, state.samples_digest, batch_size)
+    stored = context.cached_for_all("calibrate", parts, work)
     return load_stats(stored.folder / "stats.bin"), read_record(
         stored.folder / "report.json", CalibrationReport
     )
 
 
+def values_to_observe(graph: GraphView, target: TargetSpec) -> tuple[str, ...]:
+    """Every value that a plan for `target` may need statistics of.
+
+    Left out are outputs of activations that an operator before them absorbs: what is known of their
+    input says all about them.
+    """
+    skipped = {
+        node.outputs[0].name
+        for node in graph.nodes
+        if node.op_type in CLAMPING and absorbed_activation(graph, node, target) is not None
+    }
+    return observed_values(graph, skipped)
+
+
 def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
-    """The float model without Q/DQ, and the parameters they held; the model itself if it has none."""
+    """The float model without Q/DQ, and the parameters these held."""
     graph = read_view(model)
     if not any(node.op_type == "DequantizeLinear" for node in graph.nodes):
         return model, {}
@@ -184,4 +211,3 @@ def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams
 
     fixed = absorb_qdq(model, folder / FLOAT)
     return folder / FLOAT, dict(fixed)
-

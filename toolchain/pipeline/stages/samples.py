@@ -16,11 +16,10 @@ from toolchain.pipeline.context import BuildContext
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Samples on disk, the key they are cached under, and whether they were there before."""
+    """Samples on disk, and the digest of their names and bytes."""
 
     store: SampleStore
     digest: str
-    hit: bool
 
 
 def prepared(
@@ -28,7 +27,8 @@ def prepared(
 ) -> Prepared:
     """The chosen samples of `sources`, preprocessed for the model's inputs.
 
-    The inputs are read from the model only where the samples are not in the cache yet.
+    The inputs are read from the model only where the samples are not in the cache yet. Files that
+    were only touched are prepared again, but what comes out has the digest it had before.
     """
     options = context.options
 
@@ -50,10 +50,8 @@ def prepared(
         )
 
     parts = (context.model, options.input, source_digest(sources, selection))
-    stored = context.cached("samples", parts, work)
-    return Prepared(
-        store=SampleStore.open(stored.folder), digest=stored.digest, hit=stored.hit
-    )
+    stored = context.cached_for_all("samples", parts, work)
+    return Prepared(store=SampleStore.open(stored.folder), digest=stored.content)
 
 
 def _by_input(

@@ -120,12 +120,19 @@ class Interpreter:
         self._program = program
         self._steps = _prepare_all(program, threads)
 
-    def run(self, feeds: Mapping[str, Array], observe: Collection[str] = ()) -> dict[str, Array]:
+    def run(
+        self,
+        feeds: Mapping[str, Array],
+        observe: Collection[str] = (),
+        forced: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
         """Execute on one set of inputs.
 
         Args:
             feeds: Every program input, with the shape and type of its tensor.
             observe: Further tensors to hand out.
+            forced: Tensors that later operations read instead of what was computed (and is handed
+                out), so that every layer can be compared on the inputs of another implementation.
 
         Returns:
             The program's outputs and the observed tensors by name. They may share memory with the
@@ -146,6 +153,7 @@ class Interpreter:
                 _check_outputs(step.op, self._program, outputs)
             written = dict(zip(step.op.outputs, outputs, strict=True))
             values.update(written)
+            values.update({name: forced[name] for name in written if forced and name in forced})
             results.update({name: written[name] for name in wanted & set(written)})
             for name in step.dead:
                 del values[name]

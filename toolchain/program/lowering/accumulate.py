@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.core.dtypes import Array, DType
-from toolchain.core.graph_view import NodeView
+from toolchain.core.graph_view import NodeView, ValueView
 from toolchain.core.operators import traits, weight_axis
 from toolchain.core.quant import PerChannel
 from toolchain.errors import Code, CompileError
@@ -22,6 +22,8 @@ from toolchain.program.records import Conv, ConvTranspose, Finish, MatMul, Requa
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Operands:
+    """What is multiplied; `scale` of the accumulator is () or one number per output channel."""
+
     x: Quantized
     weight: Quantized
     scale: NDArray[np.float32]
@@ -93,8 +95,7 @@ def _plain_product(node: NodeView) -> bool:
 
 def _lower_activations(builder: Builder, node: NodeView, b: Quantized) -> bool:
     a = builder.integers(node.input(0))
-    plain = node.op_type == "MatMul" and b.per_tensor
-    if a is None or a.constant is not None or not a.per_tensor or not plain:
+    if a is None or a.constant is not None or node.op_type != "MatMul":
         return False
     operands = _Operands(x=a, weight=b, scale=np.asarray(a.scale * b.scale, np.float32), bias=None)
     output, finish = _finish(builder, node, operands)
@@ -119,35 +120,47 @@ def _operands(builder: Builder, node: NodeView) -> _Operands | None:
         return None
     granularity = weight.params.spec.granularity
     on_axis = isinstance(granularity, PerChannel) and granularity.axis == weight_axis(node)
-    if not x.per_tensor or not (weight.per_tensor or on_axis):
+    if not (weight.per_tensor or on_axis):
         return None
-    scale = np.asarray(x.params.scale * weight.params.scale, np.float32)
+    product = np.asarray(x.params.scale * weight.params.scale, np.float32)
+    scale = _per_channel(product, node)
     position = traits(node).bias
     bias = None if position is None else node.input(position)
-    if bias is None:
-        return _Operands(x=x, weight=weight, scale=scale, bias=None)
-    stored = builder.integers(bias)
-    if stored is not None and _same_scale(stored, scale):
-        return _Operands(
-            x=x, weight=weight, scale=scale, bias=np.asarray(stored.constant, np.int32)
-        )
-    real = builder.float_constant(bias)
-    if real is None:
+    integers = None if bias is None else _bias(builder, node, bias, scale)
+    if bias is not None and integers is None:
         return None
-    return _Operands(x=x, weight=weight, scale=scale, bias=_integer_bias(node, real, scale))
+    return _Operands(x=x, weight=weight, scale=scale, bias=integers)
+
+
+def _bias(
+    builder: Builder, node: NodeView, bias: ValueView, scale: NDArray[np.float32]
+) -> NDArray[np.int32] | None:
+    """The bias in accumulator steps; None where it is computed or not one value per channel."""
+    if bias.static_shape not in _bias_shapes(node):
+        return None
+    stored = builder.integers(bias)
+    if stored is not None and stored.constant is not None and _same_scale(stored, scale):
+        return np.asarray(stored.constant, np.int32).reshape(-1)
+    real = builder.float_constant(bias)
+    return None if real is None else _integer_bias(node, real, scale)
+
+
+def _bias_shapes(node: NodeView) -> tuple[tuple[int, ...], ...]:
+    """Shapes of a bias with one value per output channel, which are axis 1 of the result."""
+    channels = (node.outputs[0].static_shape or (0, 0))[1]
+    return ((channels,), (1, channels)) if node.op_type == "Gemm" else ((channels,),)
 
 
 def _same_scale(stored: Quantized, scale: NDArray[np.float32]) -> bool:
-    known = stored.params.scale
-    return stored.constant is not None and bool(np.all(known.reshape(-1) == scale.reshape(-1)))
+    """True where stored bias integers are accumulator steps already."""
+    known = stored.params
+    fits = known.scale.ndim == 0 or known.scale.shape == scale.shape
+    return fits and bool(np.all(known.scale == scale)) and not np.any(known.zero_point)
 
 
 def _integer_bias(node: NodeView, real: Array, scale: NDArray[np.float32]) -> NDArray[np.int32]:
     """rint(bias / (input scale * weight scale)), which must fit the accumulator."""
-    flat = real.astype(np.float64).reshape(-1)
-    scales = scale.astype(np.float64)
-    repeats = 1 if scales.ndim == 0 else flat.size // scales.size
-    steps = np.rint(flat / (scales if scales.ndim == 0 else np.tile(scales, repeats)))
+    steps = np.rint(real.astype(np.float64).reshape(-1) / scale.astype(np.float64))
     if np.any(np.abs(steps) > DType.INT32.qmax):
         raise CompileError(
             Code.LOWERING_FAILED,
@@ -176,30 +189,26 @@ def _weight_zero_point(builder: Builder, operands: _Operands) -> str | None:
 def _bias_constant(builder: Builder, node: NodeView, operands: _Operands) -> str | None:
     if operands.bias is None:
         return None
-    return builder.constant(f"{node.name}/bias", operands.bias.reshape(-1))
+    return builder.constant(f"{node.name}/bias", operands.bias)
 
 
 def _finish(builder: Builder, node: NodeView, operands: _Operands) -> tuple[str, Finish]:
     """Name of the output tensor, and the record that says how the accumulator gets there."""
     found: IntegerOutput | None = integer_output(builder, node, clamps=True)
     if found is None:
-        factor = builder.constant(
-            f"{node.name}/factor", _per_channel(operands.scale, node, operands)
-        )
+        factor = builder.constant(f"{node.name}/factor", operands.scale)
         return builder.float_tensor(node.outputs[0]), ToFloat(factor=factor)
     out = found.quantized
     numbers = multiplier(
         operands.x.params.scale, operands.weight.params.scale, np.asarray(out.scale)
     )
-    factor = builder.constant(f"{node.name}/factor", _per_channel(numbers, node, operands))
+    factor = builder.constant(f"{node.name}/factor", _per_channel(numbers, node))
     return builder.integer_tensor(out, found.shape), Requantize(
         factor=factor, zero_point=out.zero_point, low=found.low, high=found.high
     )
 
 
-def _per_channel(
-    numbers: NDArray[np.float32], node: NodeView, operands: _Operands
-) -> NDArray[np.float32]:
+def _per_channel(numbers: NDArray[np.float32], node: NodeView) -> NDArray[np.float32]:
     """() or one number per output channel; a grouped ConvTranspose repeats them per group."""
     if numbers.ndim == 0 or node.op_type != "ConvTranspose":
         return numbers

@@ -82,19 +82,36 @@ class Builder:
         self._tensors.setdefault(value.name, Tensor(name=value.name, dtype=dtype, shape=shape))
         return value.name
 
+    def input_tensor(self, value: ValueView) -> str:
+        """Register a program input; one that is integers has the numbers it is dequantized with."""
+        found = next((q for q in self.dequantized.values() if q.name == value.name), None)
+        if found is None or value.static_shape is None:
+            return self.float_tensor(value)
+        return self.integer_tensor(found, value.static_shape)
+
     def integer_tensor(self, found: Quantized, shape: tuple[int, ...], name: str = "") -> str:
-        """Register the tensor that holds the integers of `found`."""
+        """Register the tensor that holds the integers of `found`.
+
+        Raises CompileError where it is known with another scale or zero point: a tensor has one
+        meaning.
+        """
         label = name or found.name
-        self._tensors.setdefault(
-            label,
-            Tensor(
-                name=label,
-                dtype=found.params.spec.dtype,
-                shape=shape,
-                scale=float(found.scale),
-                zero_point=found.zero_point,
-            ),
+        tensor = Tensor(
+            name=label,
+            dtype=found.params.spec.dtype,
+            shape=shape,
+            scale=float(found.scale),
+            zero_point=found.zero_point,
         )
+        known = self._tensors.setdefault(label, tensor)
+        if (known.scale, known.zero_point) != (tensor.scale, tensor.zero_point):
+            raise CompileError(
+                Code.QDQ_INVALID,
+                "A tensor is dequantized in another way than it was quantized, or in two ways",
+                where=label,
+                got=f"scale {tensor.scale}, zero point {tensor.zero_point}",
+                allowed=f"scale {known.scale}, zero point {known.zero_point}",
+            )
         return label
 
     def integers(self, value: ValueView | None) -> Quantized | None:
@@ -107,13 +124,14 @@ class Builder:
         if found is None:
             return self.float_tensor(value)
         if value.name not in self._tensors:
-            self.float_tensor(value)
             if found.constant is not None:
                 raise CompileError(
                     Code.LOWERING_FAILED,
                     "A quantized constant is read as a tensor",
                     where=value.name,
                 )
+            self.float_tensor(value)
+            self.integer_tensor(found, self._tensors[value.name].shape)
             self.add(
                 Dequantize(
                     name=f"{value.name}/dequantize", inputs=(found.name,), outputs=(value.name,)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.core.dtypes import Array
+from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import NodeView
-from toolchain.numerics.affine import dequantize, quantize
 from toolchain.numerics import series
-from toolchain.program.float_ops import SUPPORTED, evaluate
+from toolchain.numerics.affine import dequantize, quantize
+from toolchain.numerics.elementary import UNARY
+from toolchain.program.float_ops import evaluate
 from toolchain.program.lowering.builder import Builder, all_codes
 from toolchain.program.lowering.finish import integer_output
 from toolchain.program.lowering.quantized import Quantized
@@ -17,11 +18,16 @@ from toolchain.program.records import Binary, BinaryKind, FloatOp, Softmax, Tabl
 
 _KINDS = {"Add": BinaryKind.ADD, "Sub": BinaryKind.SUB, "Mul": BinaryKind.MUL}
 
+TABLE_OPS = frozenset(UNARY) | {"Clip", "Div", "Max", "Min", "PRelu", "Pow"}
+"""Operators that work on every element by itself, further inputs being scalar constants."""
+
 
 def lower_binary(builder: Builder, node: NodeView) -> bool:
     """Add, Sub and Mul of two quantized operands, one of which may be constant."""
     a, b = builder.integers(node.input(0)), builder.integers(node.input(1))
     if a is None or b is None or not a.per_tensor or not b.per_tensor:
+        return False
+    if node.op_type == "Mul" and _magnitude(a) * _magnitude(b) > DType.INT32.qmax:
         return False
     found = integer_output(builder, node, clamps=True)
     if found is None:
@@ -47,6 +53,12 @@ def lower_binary(builder: Builder, node: NodeView) -> bool:
     return True
 
 
+def _magnitude(found: Quantized) -> int:
+    """Largest |integer - zero point| that the type allows."""
+    spec = found.params.spec
+    return max(found.zero_point - spec.qmin, spec.qmax - found.zero_point)
+
+
 def _operand(builder: Builder, found: Quantized) -> str:
     return found.name if found.constant is None else builder.constant(found.name, found.constant)
 
@@ -55,12 +67,12 @@ def lower_table(builder: Builder, node: NodeView) -> bool:
     """Any function of one 8-bit value whose other inputs are scalar constants."""
     x = builder.integers(node.input(0))
     eight_bit = x is not None and x.constant is None and x.params.spec.dtype.bits == 8
-    if x is None or not eight_bit or not x.per_tensor or len(node.outputs) != 1:
+    if x is None or not eight_bit or not _keeps_shape(node):
         return False
     others = [None if v is None else builder.float_constant(v) for v in node.inputs[1:]]
-    open_inputs = [v for v, a in zip(node.inputs[1:], others, strict=True) if v and a is None]
+    computed = any(v and a is None for v, a in zip(node.inputs[1:], others, strict=True))
     wide = any(a is not None and a.size != 1 for a in others)
-    if open_inputs or wide or node.op_type not in SUPPORTED:
+    if computed or wide or node.op_type not in TABLE_OPS:
         return False
     found = integer_output(builder, node, clamps=False)
     if found is None:
@@ -79,6 +91,11 @@ def lower_table(builder: Builder, node: NodeView) -> bool:
     return True
 
 
+def _keeps_shape(node: NodeView) -> bool:
+    x = node.inputs[0]
+    return len(node.outputs) == 1 and x is not None and x.shape == node.outputs[0].shape
+
+
 def _apply(node: NodeView, real: NDArray[np.float32], others: list[Array | None]) -> Array:
     """The node's function on every representable input."""
     scalars = [None if array is None else array.reshape(()) for array in others]
@@ -94,7 +111,7 @@ def lower_softmax(builder: Builder, node: NodeView) -> bool:
     x = builder.integers(node.input(0))
     shape = node.outputs[0].static_shape
     eight_bit = x is not None and x.constant is None and x.params.spec.dtype.bits == 8
-    if x is None or shape is None or not eight_bit or not x.per_tensor:
+    if x is None or shape is None or not eight_bit:
         return False
     found = integer_output(builder, node, clamps=False)
     if found is None:

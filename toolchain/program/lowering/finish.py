@@ -49,10 +49,9 @@ def integer_output(builder: Builder, node: NodeView, *, clamps: bool) -> Integer
         activations.append(behind)
         value = behind.outputs[0]
     shape = value.static_shape
-    found = builder.quantized_by(quantizer)
-    if shape is None or not found.per_tensor:
-        builder.done.discard(quantizer.name)
+    if shape is None:
         return None
+    found = builder.quantized_by(quantizer)
     spec = found.params.spec
     low, high = spec.qmin, spec.qmax
     for activation in activations:

@@ -82,7 +82,7 @@ def lower(graph: GraphView, target: TargetSpec, name: str) -> Program:
     builder = Builder(graph, target)
     problems: list[Problem] = []
     for value in graph.inputs:
-        builder.float_tensor(value)
+        builder.input_tensor(value)
     for node in graph.nodes:
         if node.name not in builder.done:
             problem = _lower_node(builder, node)

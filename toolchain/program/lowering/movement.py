@@ -29,7 +29,7 @@ class Movement:
 def lower_move(builder: Builder, node: NodeView) -> bool:
     """A movement of one integer tensor; outputs in other parameters are rescaled behind it."""
     x, movement = builder.integers(node.input(0)), movement_of(node)
-    if x is None or movement is None or x.constant is not None or not x.per_tensor:
+    if x is None or movement is None or x.constant is not None:
         return False
     outputs = _outputs(builder, node)
     if outputs is None:

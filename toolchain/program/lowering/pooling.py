@@ -14,7 +14,7 @@ from toolchain.program.records import Pool, PoolKind
 def lower_average_pool(builder: Builder, node: NodeView) -> bool:
     """AveragePool and GlobalAveragePool."""
     x, windows = builder.integers(node.input(0)), pooling_windows(node)
-    if x is None or windows is None or x.constant is not None or not x.per_tensor:
+    if x is None or windows is None or x.constant is not None:
         return False
     found = integer_output(builder, node, clamps=True)
     if found is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.core.dtypes import Array, DType
+from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.quant import PerChannel, PerTensor, QuantParams, QuantSpec, Rounding
 from toolchain.errors import Code, CompileError
@@ -63,14 +63,16 @@ def _quantized(node: NodeView, value: ValueView | None, rounding: Rounding) -> Q
     scale, point = node.constant_input(1), node.constant_input(2)
     if value is None or scale is None:
         raise _invalid(node, "its scale is not a constant")
-    dtype = value.dtype or (DType.UINT8 if point is None else DType(str(point.dtype)))
+    dtype = value.dtype
     numbers = np.asarray(scale, np.float32)
     if not np.all(np.isfinite(numbers)) or np.any(numbers <= 0):
         raise _invalid(node, "a scale is zero, negative or not finite")
     if node.int_attribute("block_size", 0):
         raise _invalid(node, "it is quantized per block")
-    if not dtype.is_integer:
-        raise _invalid(node, f"it stores {dtype}")
+    if dtype is None or not dtype.is_integer:
+        raise _invalid(node, f"it stores {dtype or 'a type that is no integer'}")
+    if numbers.size != 1 and value.constant is None:
+        raise _invalid(node, "an activation is quantized per channel")
     axis = _axis(node, value, numbers)
     spec = QuantSpec(
         dtype=dtype,
@@ -79,10 +81,10 @@ def _quantized(node: NodeView, value: ValueView | None, rounding: Rounding) -> Q
         rounding=rounding,
     )
     points = np.zeros(numbers.shape, np.int32) if point is None else np.asarray(point, np.int32)
-    if points.shape != numbers.shape:
+    if points.size != numbers.size:
         raise _invalid(node, "scale and zero point differ in shape")
-    if numbers.size == 1:
-        numbers, points = numbers.reshape(()), points.reshape(())
+    shape = () if numbers.size == 1 else (numbers.size,)
+    numbers, points = numbers.reshape(shape), points.reshape(shape)
     return Quantized(
         name=value.name,
         params=QuantParams(scale=numbers, zero_point=points, spec=spec),
@@ -105,5 +107,6 @@ def _invalid(node: NodeView, reason: str) -> CompileError:
         Code.QDQ_INVALID,
         f"A {node.op_type} node cannot be lowered: {reason}",
         where=node.name,
-        allowed="constant positive scales per tensor or per channel, 4 to 16 bits (32 for biases)",
+        allowed="constant positive scales, per tensor for activations, per tensor or per channel "
+        "for constants; integers of 4 to 16 bits, 32 for biases",
     )

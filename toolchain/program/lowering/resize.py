@@ -9,72 +9,123 @@ from numpy.typing import NDArray
 
 from toolchain.core.graph_view import NodeView
 from toolchain.program.lowering.builder import Builder
-from toolchain.program.lowering.finish import integer_output
+from toolchain.program.lowering.finish import IntegerOutput, integer_output
+from toolchain.program.lowering.quantized import Quantized
 from toolchain.program.records import Resize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
+    number: int
     source: int
     result: int
     scale: float
 
 
 def lower_resize(builder: Builder, node: NodeView) -> bool:
-    """Nearest and linear Resize of constant size."""
-    x = builder.integers(node.input(0))
-    mode = node.str_attribute("mode", "nearest")
-    coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
-    axes = _axes(node)
-    plain = mode in ("nearest", "linear") and not node.int_attribute("antialias", 0)
-    if x is None or not x.per_tensor or axes is None or not plain:
-        return False
-    if coordinates == "tf_crop_and_resize":
+    """Nearest and linear Resize of constant size; one that changes no axis only rescales."""
+    x, axes = builder.integers(node.input(0)), _axes(node)
+    if x is None or x.constant is not None or axes is None or not _is_plain(node):
         return False
     found = integer_output(builder, node, clamps=False)
     if found is None:
         return False
+    changed = tuple(axis for axis in axes if axis.source != axis.result or axis.scale != 1.0)
+    if not changed:
+        builder.rescale_tensor(node.name, x, x.name, found.quantized, found.shape)
+    elif node.str_attribute("mode", "nearest") == "nearest":
+        _add_nearest(builder, node, x, found, changed)
+    else:
+        _add_linear(builder, node, x, found, changed)
+    return True
+
+
+def _is_plain(node: NodeView) -> bool:
+    known_mode = node.str_attribute("mode", "nearest") in ("nearest", "linear")
+    coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
+    stretched = node.str_attribute("keep_aspect_ratio_policy", "stretch") == "stretch"
+    antialias = node.int_attribute("antialias", 0)
+    return known_mode and coordinates != "tf_crop_and_resize" and stretched and not antialias
+
+
+def _add_nearest(
+    builder: Builder,
+    node: NodeView,
+    x: Quantized,
+    found: IntegerOutput,
+    axes: tuple[_Axis, ...],
+) -> None:
+    """A gather, and a rescaling behind it where the result has other parameters."""
     out = found.quantized
     same = x.params.same_numbers(out.params)
-    changed = [number for number, axis in enumerate(axes) if axis.source != axis.result]
-    positions = [real_positions(axes[number], coordinates) for number in changed]
-    nearest = mode == "nearest"
-    rounding = node.str_attribute("nearest_mode", "round_prefer_floor")
-    low, high, weights = list[str](), list[str](), list[str]()
-    for number, real in zip(changed, positions, strict=True):
-        prefix, last = f"{node.name}/axis{number}", axes[number].source - 1
-        if nearest:
-            low.append(builder.constant(f"{prefix}/low", nearest_positions(real, rounding, last)))
-            continue
-        below = np.floor(real)
-        low.append(builder.constant(f"{prefix}/low", np.clip(below, 0, last).astype(np.int32)))
-        high.append(
-            builder.constant(f"{prefix}/high", np.clip(below + 1, 0, last).astype(np.int32))
-        )
-        weights.append(builder.constant(f"{prefix}/weights", (real - below).astype(np.float32)))
-    moved = nearest and not same
     result = (
-        builder.integer_tensor(x, found.shape, name=f"{node.name}/moved")
-        if moved
-        else builder.integer_tensor(out, found.shape)
+        builder.integer_tensor(out, found.shape)
+        if same
+        else builder.integer_tensor(x, found.shape, name=f"{node.name}/moved")
     )
+    rounding = node.str_attribute("nearest_mode", "round_prefer_floor")
+    low = [
+        builder.constant(
+            f"{node.name}/axis{axis.number}/low",
+            nearest_positions(_positions(node, axis), rounding, axis.source - 1),
+        )
+        for axis in axes
+    ]
     builder.add(
         Resize(
             name=node.name,
             inputs=(x.name,),
             outputs=(result,),
-            axes=tuple(changed),
+            axes=tuple(axis.number for axis in axes),
+            low=tuple(low),
+            high=(),
+            weights=(),
+            x_zero_point=x.zero_point,
+            factor=1.0,
+            zero_point=x.zero_point,
+        )
+    )
+    if not same:
+        builder.rescale_tensor(f"{node.name}/rescale", x, result, out, found.shape)
+
+
+def _add_linear(
+    builder: Builder,
+    node: NodeView,
+    x: Quantized,
+    found: IntegerOutput,
+    axes: tuple[_Axis, ...],
+) -> None:
+    """Two neighbours and a weight per element of every axis; ends in the result's parameters."""
+    out = found.quantized
+    low, high, weights = list[str](), list[str](), list[str]()
+    for axis in axes:
+        prefix, last, real = (
+            f"{node.name}/axis{axis.number}",
+            axis.source - 1,
+            _positions(node, axis),
+        )
+        below = np.floor(real)
+        for label, array, names in (
+            ("low", np.clip(below, 0, last).astype(np.int32), low),
+            ("high", np.clip(below + 1, 0, last).astype(np.int32), high),
+            ("weights", (real - below).astype(np.float32), weights),
+        ):
+            names.append(builder.constant(f"{prefix}/{label}", array))
+    builder.add(
+        Resize(
+            name=node.name,
+            inputs=(x.name,),
+            outputs=(builder.integer_tensor(out, found.shape),),
+            axes=tuple(axis.number for axis in axes),
             low=tuple(low),
             high=tuple(high),
             weights=tuple(weights),
             x_zero_point=x.zero_point,
-            factor=1.0 if nearest else float(np.float32(x.scale / out.scale)),
-            zero_point=x.zero_point if nearest else out.zero_point,
+            factor=float(np.float32(x.scale / out.scale)),
+            zero_point=out.zero_point,
         )
     )
-    if moved:
-        builder.rescale_tensor(f"{node.name}/rescale", x, result, out, found.shape)
-    return True
 
 
 def _axes(node: NodeView) -> tuple[_Axis, ...] | None:
@@ -89,15 +140,15 @@ def _axes(node: NodeView) -> tuple[_Axis, ...] | None:
     listed = node.ints_attribute("axes", tuple(range(rank)))
     by_axis = {} if given is None else dict(zip((a % rank for a in listed), given, strict=True))
     return tuple(
-        _Axis(source=s, result=r, scale=float(by_axis.get(number, r / s)))
+        _Axis(number=number, source=s, result=r, scale=float(by_axis.get(number, r / s)))
         for number, (s, r) in enumerate(zip(source, result, strict=True))
     )
 
 
-def real_positions(axis: _Axis, mode: str) -> NDArray[np.float64]:
+def _positions(node: NodeView, axis: _Axis) -> NDArray[np.float64]:
     """Where in the input every output element lies, by `coordinate_transformation_mode`."""
     i = np.arange(axis.result, dtype=np.float64)
-    match mode:
+    match node.str_attribute("coordinate_transformation_mode", "half_pixel"):
         case "asymmetric":
             return i / axis.scale
         case "align_corners":

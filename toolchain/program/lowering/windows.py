@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolchain.core.graph_view import NodeView
 
@@ -39,37 +39,37 @@ def pooling_windows(node: NodeView) -> Windows | None:
 
 def _resolve(node: NodeView, kernel: tuple[int, ...]) -> Windows | None:
     rank = len(kernel)
-    strides = node.ints_attribute("strides", (1,) * rank)
-    dilations = node.ints_attribute("dilations", (1,) * rank)
-    pads = node.ints_attribute("pads", (0,) * (2 * rank))
-    x, y = node.inputs[0], node.outputs[0]
-    source = None if x is None else x.static_shape
-    result = y.static_shape
-    if source is None or result is None:
-        return None
+    ones, zeros = (1,) * rank, (0,) * (2 * rank)
+    plain = Windows(
+        kernel=kernel,
+        strides=node.ints_attribute("strides", ones),
+        pads=node.ints_attribute("pads", zeros),
+        dilations=node.ints_attribute("dilations", ones),
+    )
     auto = node.str_attribute("auto_pad", "NOTSET")
-    transposed = node.op_type == "ConvTranspose"
-    if auto.startswith("SAME") or (transposed and node.ints_attribute("output_shape")):
-        totals = [
-            _total(source[i + 2], result[i + 2], kernel[i], strides[i], dilations[i], node)
-            for i in range(rank)
-        ]
-        small = [total // 2 for total in totals]
-        large = [total - half for total, half in zip(totals, small, strict=True)]
-        upper = auto == "SAME_UPPER"
-        begins, ends = (small, large) if upper else (large, small)
-        pads = (*begins, *ends)
-    elif auto == "VALID":
-        pads = (0,) * (2 * rank)
-    return Windows(kernel=kernel, strides=strides, pads=pads, dilations=dilations)
+    sized = node.op_type == "ConvTranspose" and bool(node.ints_attribute("output_shape"))
+    if auto == "VALID":
+        return replace(plain, pads=zeros)
+    if not auto.startswith("SAME") and not sized:
+        return plain
+    totals = _totals(node, plain)
+    if totals is None:
+        return None
+    small = tuple(total // 2 for total in totals)
+    large = tuple(total - half for total, half in zip(totals, small, strict=True))
+    return replace(plain, pads=small + large if auto == "SAME_UPPER" else large + small)
 
 
-def _total(
-    source: int, result: int, kernel: int, stride: int, dilation: int, node: NodeView
-) -> int:
-    """Padding of one axis that makes `source` elements become `result`."""
-    extent = (kernel - 1) * dilation + 1
+def _totals(node: NodeView, windows: Windows) -> tuple[int, ...] | None:
+    """Padding of every axis, begin and end together, that leads to the extents of the result."""
+    x, y = node.inputs[0], node.outputs[0]
+    if x is None or x.static_shape is None or y.static_shape is None:
+        return None
+    many, few = x.static_shape[2:], y.static_shape[2:]
     if node.op_type == "ConvTranspose":
-        extra = node.ints_attribute("output_padding")
-        return max((source - 1) * stride + extent + (extra[0] if extra else 0) - result, 0)
-    return max((result - 1) * stride + extent - source, 0)
+        extra = node.ints_attribute("output_padding", (0,) * len(many))
+        many, few = tuple(r - e for r, e in zip(few, extra, strict=True)), many
+    return tuple(
+        max((few[i] - 1) * windows.strides[i] + (k - 1) * windows.dilations[i] + 1 - many[i], 0)
+        for i, k in enumerate(windows.kernel)
+    )

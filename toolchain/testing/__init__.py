@@ -1,1 +1,0 @@
-"""What third parties import to test their plugins."""
