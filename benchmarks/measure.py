@@ -188,17 +188,14 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def show(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table: first column to the left, the others to the right; and the machine's load."""
+    """Print a table, and what the machine was loaded with when it was done."""
     cells = [list(header), *([_text(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    cells.insert(1, ["-" * width for width in widths])
     print(f"\n{title}  (load {os.getloadavg()[0]:.1f})")
-    for number, row in enumerate(cells):
-        first, *rest = (cell for cell in row)
-        columns = [str(first).ljust(widths[0])]
-        columns += [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
-        print("  " + "  ".join(columns).rstrip())
-        if number == 0:
-            print("  " + "-" * (sum(widths) + 2 * len(widths) - 2))
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(("  " + "  ".join(padded)).rstrip())
 
 
 def _text(cell: object) -> str:

@@ -19,7 +19,7 @@ from toolchain.core.dtypes import Array
 from toolchain.core.samples import SampleStore
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc] - onnxruntime has no types
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, samples: SampleStore) -> None:
         self._batches = samples.batches()
 

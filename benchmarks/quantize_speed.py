@@ -32,8 +32,8 @@ def main() -> None:
     for config in given.config:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(_measured(config, given.target, given.samples, given.rounds, Path(folder)))
-    header = ("model", "toolchain s", "onnxruntime s", "toolchain/onnxruntime")
-    header += ("first round s", "verdict")
+    timed = ("toolchain s", "onnxruntime s", "toolchain/onnxruntime", "first round s")
+    header = ("model", *timed, "verdict")
     show(f"Optimize and quantize, {given.samples} samples", header, rows)
 
 

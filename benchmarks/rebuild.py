@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from pathlib import Path
 from statistics import median
 
 from measure import Child, parse, parser_of, run_tc, show, verdict
@@ -27,7 +26,7 @@ def main() -> None:
             for setting in given.set:
                 flags += ["--set", setting]
             rows += _measured(config.stem, flags, given.rounds, given.rule)
-    header = ("model", "build", "seconds", "first/this", "from the cache", "verdict")
+    header = ("model", "build", "seconds", "first/this", "verdict", "from the cache")
     show("Rebuilds, fresh process", header, rows)
 
 
@@ -40,19 +39,15 @@ def _measured(name: str, flags: list[str], rounds: int, rule: str) -> list[tuple
     best = min(child.seconds for child in again)
     middle = median(child.seconds for child in again)
     changed = build("--set", f"mixed_precision.rules=[{rule}]")
-    judged = verdict(best, LIMIT_SECONDS)
+
+    def row(what: str, seconds: float, build: Child, judged: str = "") -> tuple[object, ...]:
+        return (name, what, seconds, f"{first.seconds / seconds:.1f}", judged, _cached(build))
+
     return [
-        (name, "first", first.seconds, "", _cached(first), ""),
-        (name, "unchanged, best", best, f"{first.seconds / best:.1f}", _cached(again[0]), judged),
-        (name, "unchanged, median", middle, f"{first.seconds / middle:.1f}", "", ""),
-        (
-            name,
-            "one rule",
-            changed.seconds,
-            f"{first.seconds / changed.seconds:.1f}",
-            _cached(changed),
-            "",
-        ),
+        row("first", first.seconds, first),
+        row("unchanged, best", best, again[0], verdict(best, LIMIT_SECONDS)),
+        row("unchanged, median", middle, again[0]),
+        row("one rule", changed.seconds, changed),
     ]
 
 

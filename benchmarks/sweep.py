@@ -20,7 +20,7 @@ from toolchain.core.samples import SampleStore
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.session import open_session
 from toolchain.graph.view import read_view
-from toolchain.pipeline.stages.quantize import values_to_observe
+from toolchain.pipeline.stages.calibrate import values_to_observe
 from toolchain.plugin.manager import PluginManager
 
 LIMITS = {"mobilenet_v2": 2.5, "cifar10_resnet20": 1.6}
@@ -38,11 +38,9 @@ def main() -> None:
             settings = {"calibration.samples": given.samples}
             of = subject(config, Path(folder), given.target, settings)
             rows.append(_measured(of, given.threads, given.rounds))
-    header = ("model", "first ms", "sweep ms", "intra-op ms", "spread ms")
-    header += ("sweep/intra-op", "sweep/spread", "verdict")
-    title = (
-        f"Calibration sweep, per sample, {given.samples} samples, {given.threads} threads, batch 1"
-    )
+    title = f"Calibration sweep, per sample, {given.samples} samples, {given.threads} threads"
+    timed = ("first ms", "sweep ms", "intra-op ms", "spread ms")
+    header = ("model", *timed, "sweep/intra-op", "sweep/spread", "verdict")
     show(title, header, rows)
 
 

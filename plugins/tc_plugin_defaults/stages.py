@@ -79,9 +79,7 @@ def default_quantize(request: QuantizeRequest) -> QuantizeResult:
         threads=request.threads,
         scratch=request.scratch,
     )
-    result = quantize_model(
-        request.model, request.destination, request.graph, request.plan, given
-    )
+    result = quantize_model(request.model, request.destination, request.graph, request.plan, given)
     return QuantizeResult(
         model=result.model, params=result.params, report=result.report, effects=rows
     )

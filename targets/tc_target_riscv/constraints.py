@@ -55,6 +55,17 @@ def gemm_bias(node: NodeView) -> Measured:
     return Measured(ok=bias.constant.shape == (columns,), value=f"shape {bias.constant.shape}")
 
 
+def matmul_operands(node: NodeView) -> Measured:
+    """The first operand of MatMul is computed, and both operands have at least 2 axes."""
+    a, b = node.input(0), node.input(1)
+    ranks = [len(v.shape) if v is not None and v.shape is not None else 0 for v in (a, b)]
+    constant = a is None or a.is_constant
+    first = "constant" if constant else "computed"
+    return Measured(
+        ok=not constant and min(ranks) >= 2, value=f"{first}, {ranks[0]} and {ranks[1]} axes"
+    )
+
+
 def average_pool_padding(node: NodeView) -> Measured:
     """Average pooling that does not count its padding has none, and has at most 2 spatial axes."""
     rank = len(node.ints_attribute("kernel_shape"))
@@ -70,13 +81,18 @@ def average_pool_padding(node: NodeView) -> Measured:
 
 
 def linear_or_nearest(node: NodeView) -> Measured:
-    """Resize is nearest or linear, without antialiasing, and its sizes are constants."""
+    """Resize is nearest or linear, stretches without antialiasing, and its sizes are constants."""
     mode = node.str_attribute("mode", "nearest")
-    plain = not node.int_attribute("antialias", 0) and (
-        node.str_attribute("coordinate_transformation_mode", "half_pixel") != "tf_crop_and_resize"
+    coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
+    policy = node.str_attribute("keep_aspect_ratio_policy", "stretch")
+    antialias = node.int_attribute("antialias", 0)
+    sized = any(array is not None and array.size for array in map(node.constant_input, (2, 3)))
+    plain = coordinates != "tf_crop_and_resize" and policy == "stretch" and not antialias
+    return Measured(
+        ok=mode in ("nearest", "linear") and plain and sized,
+        value=f"mode {mode}, {coordinates}, {policy}, antialias {antialias}, "
+        f"{'constant' if sized else 'computed'} sizes",
     )
-    sized = node.constant_input(2) is not None or node.constant_input(3) is not None
-    return Measured(ok=mode in ("nearest", "linear") and plain and sized, value=f"mode {mode}")
 
 
 def constant_parameters(node: NodeView) -> Measured:

@@ -38,7 +38,7 @@ _OPS: dict[str, OpSupport] = {
     "Conv": _compute(rule.conv_rank, rule.constant_weight, rule.constant_bias),
     "ConvTranspose": _compute(rule.conv_transpose_rank, rule.constant_weight, rule.constant_bias),
     "Gemm": _compute(rule.gemm_form, rule.constant_weight, rule.gemm_bias),
-    "MatMul": _compute(),
+    "MatMul": _compute(rule.matmul_operands),
     "Add": _compute(),
     "Sub": _compute(),
     "Mul": _compute(),

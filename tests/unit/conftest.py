@@ -1,4 +1,4 @@
-"""From a small ONNX model to its plan, its QDQ model and its integer program, and their comparison."""
+"""From a small ONNX model to its plan, its QDQ model and its integer program."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper, parser
-from tc_target_riscv.facts import SPEC
 
+from tc_target_riscv.facts import SPEC
 from toolchain.calibration.ranges.methods import RANGE_METHODS
 from toolchain.calibration.sweep import SweepOptions, sweep
 from toolchain.core.dtypes import Array, DType
@@ -180,8 +180,7 @@ def build(tmp_path: Path, graph_of: Callable[[onnx.ModelProto], GraphView]) -> C
         write_with_outputs(source, [name for name in values if name not in inputs], exposed)
         stats, _ = sweep(exposed, values, samples, SweepOptions(threads=1), SilentProgress())
         asked = {
-            name: Asked(precision=found, origins={}, explicit=frozenset())
-            for name, found in (precision or {}).items()
+            name: Asked(precision=found, origins={}) for name, found in (precision or {}).items()
         }
         (tmp_path / "scratch").mkdir(exist_ok=True)
         result = quantize_model(

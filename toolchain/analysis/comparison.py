@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ import numpy as np
 
 from toolchain.analysis.forms import session_form
 from toolchain.core.dtypes import Array
+from toolchain.core.graph_view import GraphView
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
 from toolchain.core.quant import QuantParams
@@ -65,14 +66,19 @@ def compare(
     The worst sample of each tensor counts.
 
     Raises:
-        ConfigError: `exclude` leaves nothing to compare, or is no regular expression.
+        ConfigError: `exclude` leaves nothing to compare, or holds something that is no regular
+            expression or matches no tensor.
     """
-    stored, outputs = _selected(qdq_model, program, options)
+    graph = read_view(qdq_model)
+    everything = _stored(graph, program)
+    kept = _kept([item.name for item in everything] + [v.name for v in graph.outputs], options)
+    stored = [item for item in everything if item.name in kept]
+    outputs = [value.name for value in graph.outputs if value.name in kept]
     count = min(options.samples, len(samples))
     worst = _Worst(options)
     with TemporaryDirectory(prefix="tc-check-") as folder, progress.task("check", count) as advance:
-        forms = _Forms(Path(folder), float_model, qdq_model, program, stored, threads)
-        layers = stored if options.scope is Scope.LAYERS else ()
+        forms = _Forms(Path(folder), float_model, qdq_model, program, everything, threads)
+        layers = stored if options.scope is Scope.LAYERS else []
         for index in range(count):
             feeds = samples.batch(index)
             real, qdq = forms.float_model(feeds), forms.qdq(feeds)
@@ -83,7 +89,7 @@ def compare(
                     worst.update(FLOAT_REFERENCE, item.name, real[item.name], computed)
             for name in outputs:
                 worst.update(FLOAT_REFERENCE, name, real[name], end_to_end[name])
-            forced = {item.integers: qdq[item.integers] for item in forms.stored}
+            forced = {item.integers: qdq[item.integers] for item in everything}
             by_layer = forms.reference.run(feeds, list(forced), forced=forced)
             for item in stored:
                 expected, computed = (
@@ -106,43 +112,51 @@ class _Forms:
         float_model: Path,
         qdq_model: Path,
         program: Program,
-        stored: tuple[Stored, ...],
+        stored: Sequence[Stored],
         threads: int,
     ) -> None:
-        self.stored = stored
         known = read_view(float_model).values
         float_path, qdq_path = folder / "float.onnx", folder / "qdq.onnx"
         write_with_outputs(float_model, [s.name for s in stored if s.name in known], float_path)
         write_with_outputs(qdq_model, [s.integers for s in stored], qdq_path)
-        self.float_model = session_form(float_path, threads)
-        self.qdq = session_form(qdq_path, threads, optimize=False)
+        # One thread: how onnxruntime divides its work may show in the last bits.
+        self.float_model = session_form(float_path, 1)
+        self.qdq = session_form(qdq_path, 1, optimize=False)
         self.reference = Interpreter(program, threads=threads or None)
 
 
-def _selected(
-    qdq_model: Path, program: Program, options: CheckOptions
-) -> tuple[tuple[Stored, ...], tuple[str, ...]]:
-    """Stored tensors and model outputs that are compared."""
-    graph = read_view(qdq_model)
-    patterns = [_pattern(text, i) for i, text in enumerate(options.exclude)]
-
-    def kept(name: str) -> bool:
-        return not any(pattern.search(name) for pattern in patterns)
-
-    stored = {
-        found.name: Stored(name=name, integers=found.name, params=found.params)
-        for name, found in dequantized_values(graph, program.rounding).items()
-        if found.constant is None and found.name in program.tensors and kept(name)
+def _stored(graph: GraphView, program: Program) -> list[Stored]:
+    """Every tensor that both the QDQ model and the program store as integers."""
+    found = {
+        stored.name: Stored(name=name, integers=stored.name, params=stored.params)
+        for name, stored in dequantized_values(graph, program.rounding).items()
+        if stored.constant is None and stored.name in program.tensors
     }
-    outputs = tuple(value.name for value in graph.outputs if kept(value.name))
-    if not outputs and not stored:
+    return list(found.values())
+
+
+def _kept(names: Sequence[str], options: CheckOptions) -> set[str]:
+    """The names that no pattern of `exclude` matches."""
+    left = set(names)
+    for number, text in enumerate(options.exclude):
+        matched = {name for name in names if _pattern(text, number).search(name)}
+        if not matched:
+            raise ConfigError(
+                Code.NO_MATCH,
+                "The pattern matches no tensor",
+                where=f"check.exclude[{number}]",
+                got=text,
+                hint='the report of a build with `check.scope = "layers"` names them all',
+            )
+        left -= matched
+    if not left:
         raise ConfigError(
             Code.NO_MATCH,
             "`check.exclude` leaves nothing to compare",
             where="check.exclude",
             got=", ".join(options.exclude),
         )
-    return tuple(stored.values()), outputs
+    return left
 
 
 def _pattern(text: str, number: int) -> re.Pattern[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.calibration.ordered import ordered_map
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress
 from toolchain.core.registry import MetricDef
@@ -38,10 +38,14 @@ def evaluate(
     workers: int,
     progress: Progress,
 ) -> AccuracyReport:
-    """Scores of all three forms, agreement of the largest output, and SQNR of the first output."""
-    float_out = _outputs(forms.float_model, samples, "Evaluate float", 1, progress)
-    qdq_out = _outputs(forms.qdq, samples, "Evaluate QDQ", 1, progress)
-    reference_out = _outputs(forms.reference, samples, "Evaluate reference", workers, progress)
+    """Scores of all three forms, agreement of the largest output, and SQNR of the first output.
+
+    `workers` samples at a time run in the float and the QDQ model; the reference has threads of its
+    own.
+    """
+    float_out = _outputs(forms.float_model, samples, "Evaluate float", workers, progress)
+    qdq_out = _outputs(forms.qdq, samples, "Evaluate QDQ", workers, progress)
+    reference_out = _outputs(forms.reference, samples, "Evaluate reference", 1, progress)
     flat = [out.reshape(len(samples), -1) for out in (float_out, reference_out)]
     agreement = float(np.mean(flat[0].argmax(axis=1) == flat[1].argmax(axis=1)))
     return AccuracyReport(
@@ -63,9 +67,9 @@ def _outputs(
     def first(index: int) -> Array:
         return next(iter(run(samples.batch(index)).values()))
 
-    with progress.task(label, len(samples)) as advance, ThreadPoolExecutor(workers) as pool:
+    with progress.task(label, len(samples)) as advance:
         collected = []
-        for output in pool.map(first, range(len(samples))):
+        for output in ordered_map(first, range(len(samples)), workers):
             collected.append(output)
             advance(1)
     return np.concatenate(collected)

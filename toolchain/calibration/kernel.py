@@ -64,8 +64,8 @@ def _tensors(  # type: ignore[no-untyped-def]
         row = layout[tensor]
         offset, outer, channels, inner = row[0], row[1], row[2], row[3]
         stride, per_sample, channel = row[4], row[5], row[6]
-        size = outer * channels * inner
         largest = np.uint32(0)
+        position = offset + (-first * per_sample) % stride
         for index in range(outer * channels):
             low, high = offset + index * inner, offset + (index + 1) * inner
             slot = channel + index % channels
@@ -73,8 +73,8 @@ def _tensors(  # type: ignore[no-untyped-def]
             abs_max[slot] = max(abs_max[slot], magnitude)
             largest = max(largest, magnitude)
             sums[slot] += _row_sum(arena[low:high], lanes)
-        start = (-first * per_sample) % stride
-        _histogram(bits[offset : offset + size], start, stride, histograms[tensor])
+            # Row by row, while the row is in the cache.
+            position = _histogram(bits[:high], position, stride, histograms[tensor])
         if largest >= _INFINITE and broken < 0:
             broken = tensor
     return broken
@@ -139,5 +139,9 @@ def _sum_in_eight(row):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _histogram(bits, start, stride, histogram):  # type: ignore[no-untyped-def]
-    for index in range(start, bits.size, stride):
+    """Count every `stride`-th element from `start` to the end; returns where to go on behind it."""
+    index = start
+    while index < bits.size:
         histogram[bits[index] >> _SHIFT] += 1
+        index += stride
+    return index

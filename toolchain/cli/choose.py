@@ -10,7 +10,22 @@ from toolchain.errors import Code, ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from toolchain.core.target import TargetDef
+    from toolchain.plugin.manager import PluginManager
+
 T = TypeVar("T")
+
+
+def choose_targets(names: Iterable[str], manager: PluginManager) -> tuple[TargetDef, ...]:
+    """The targets called `names`.
+
+    Raises:
+        ConfigError: As `choose`.
+        PluginError: A target is missing because its plugin is broken.
+    """
+    asked = tuple(names)
+    manager.require_targets(asked)
+    return choose(asked, manager.targets(), "target")
 
 
 def choose(names: Iterable[str], known: Mapping[str, T], what: str) -> tuple[T, ...]:

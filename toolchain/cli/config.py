@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.choose import choose
+from toolchain.cli.choose import choose_targets
 from toolchain.cli.output import Format, FormatOption, Output
 from toolchain.cli.settings import SetOption, Settings, TargetOption
 from toolchain.errors import Code, ConfigError
@@ -40,7 +40,7 @@ def init(
     from toolchain.plugin.manager import PluginManager
 
     names = tuple(target or ())
-    choose(names, PluginManager.load().targets(), "target")
+    choose_targets(names, PluginManager.load())
     file = output or Path(f"{model.name.split('.')[0]}.toml")
     reference = Path(os.path.relpath(model, file.parent)).as_posix()
     text = template(reference, model_inputs(model), names)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.choose import choose
+from toolchain.cli.choose import choose_targets
 from toolchain.cli.output import Format, FormatOption, Output, VerboseOption
 
 
@@ -27,8 +27,8 @@ def inspect(
     from toolchain.render.listings import model_tables
 
     names = target or []
-    known = PluginManager.load().targets() if names else {}
-    chosen = choose(sorted(known) if "all" in names else names, known, "target")
+    manager = PluginManager.load()
+    chosen = choose_targets(sorted(manager.targets()) if "all" in names else names, manager)
     report = inspect_model(model, chosen)
     output = Output(form, verbose=verbose)
     output.tables(model_tables(report))

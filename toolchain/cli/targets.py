@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.choose import choose
+from toolchain.cli.choose import choose_targets
 from toolchain.cli.output import Format, FormatOption, Output, VerboseOption
 
 
@@ -22,13 +22,14 @@ def targets(
     from toolchain.render.facts import fact_tables, facts_of, overview
 
     output = Output(form, verbose=verbose)
-    known = PluginManager.load().targets()
+    manager = PluginManager.load()
+    known = manager.targets()
     if name is None:
         facts = tuple(facts_of(known[one]) for one in sorted(known))
         output.tables((overview(facts),))
         output.answer({"targets": facts}, " ".join(one.name for one in facts))
     else:
-        (target,) = choose([name], known, "target")
+        (target,) = choose_targets([name], manager)
         chosen = facts_of(target)
         output.tables(fact_tables(chosen))
         output.answer(chosen, f"{chosen.name}: {chosen.summary}")

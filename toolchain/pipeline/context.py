@@ -87,13 +87,20 @@ class Stored:
     hit: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Samples on disk, and the digest of their names and bytes."""
+
+    store: SampleStore
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BuildState:
     """What is known after each stage; a stage gets one and returns another.
 
     Attributes:
         samples: Preprocessed calibration samples.
-        samples_digest: Digest of their names and bytes.
         optimized: The simplified float model.
         float_model: The same with Q/DQ taken out that the model brought along.
         fixed: Parameters it brought along.
@@ -104,8 +111,7 @@ class BuildState:
         cached: Stages that came from the cache.
     """
 
-    samples: SampleStore | None = None
-    samples_digest: str = ""
+    samples: Prepared | None = None
     optimized: Path | None = None
     float_model: Path | None = None
     fixed: dict[str, QuantParams] = field(default_factory=dict)

@@ -75,7 +75,7 @@ def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[P
         "options": _settings(options, "model", "output", "calibration", "evaluation"),
         "calibration": {
             **_settings(options.calibration, "data", "threads"),
-            "sha256": state.samples_digest,
+            "sha256": "" if state.samples is None else state.samples.digest,
         },
         "evaluation": None if evaluation is None else _settings(evaluation, "data", "labels"),
         "plugins": {name: context.manager.version(name) for name in context.hooks.plugins},

@@ -105,7 +105,7 @@ class _Chooser:
                 self._choose_activation(members)
         for edge, spec in self._plan.conversions.items():
             if spec is not None and not self._graph.values[edge.value].is_constant:
-                chosen = self._range([edge.value], spec, [edge.value])
+                chosen = self._range(sources(self._graph, edge.value), spec, [edge.value])
                 self._edges[edge] = self._params(chosen, spec)
         for node in self._graph.nodes:
             self._choose_weight(node)

@@ -93,8 +93,10 @@ def _effect_problem(
         )
     why = "the model fixes its parameters" if pin.tensor in fixed else None
     if pin.tensor not in plan.specs:
-        bias = any(edge.value == pin.tensor for edge, spec in plan.conversions.items() if spec)
-        why = "its scale follows from those of its readers" if bias else "it is stored in float"
+        derived = graph.values[pin.tensor].is_constant and any(
+            edge.value == pin.tensor for edge in plan.conversions
+        )
+        why = "its scale follows from those of its readers" if derived else "it is stored in float"
     if why is None:
         return None
     return Problem(

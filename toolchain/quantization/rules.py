@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -26,11 +26,10 @@ _BY_SUBGRAPH, _BY_TYPE, _BY_NODE = range(3)
 class Asked:
     """What all rules together ask of one node, each setting with the rule it came from."""
 
-    precision: NodePrecision = NodePrecision()
+    precision: NodePrecision = field(default_factory=NodePrecision)
     method: str | None = None
     percentile: float | None = None
     origins: Mapping[str, int]
-    explicit: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,8 @@ class _Claim:
     value: object
 
 
-SETTINGS = ("input_dtype", "output_dtype", "weight_dtype", "method", "percentile")
+_DTYPES = ("input_dtype", "output_dtype", "weight_dtype")
+SETTINGS = (*_DTYPES, "method", "percentile")
 
 
 def settle(
@@ -79,19 +79,18 @@ def _claim(found: dict[str, _Claim], priority: int, number: int, rule: Precision
 
 def _asked(found: Mapping[str, _Claim]) -> Asked:
     values = {name: claim.value for name, claim in found.items()}
-    names = {field.name for field in fields(NodePrecision)}
+    names = {item.name for item in fields(NodePrecision)}
     method, percentile = values.get("method"), values.get("percentile")
     return Asked(
         precision=NodePrecision(**{k: DType(str(v)) for k, v in values.items() if k in names}),
         method=None if method is None else str(method),
         percentile=percentile if isinstance(percentile, float) else None,
         origins={name: claim.rule for name, claim in found.items()},
-        explicit=frozenset(n for n, claim in found.items() if claim.priority > _BY_SUBGRAPH),
     )
 
 
 def _dtype_problems(number: int, rule: PrecisionRule, target: TargetSpec) -> Iterable[Problem]:
-    for setting in SETTINGS[:3]:
+    for setting in _DTYPES:
         dtype = getattr(rule, setting)
         allowed = target.weight_dtypes if setting == "weight_dtype" else target.activation_dtypes
         if dtype is not None and dtype not in allowed:
@@ -136,11 +135,23 @@ def subgraph(
     Raises:
         ConfigError: A tensor that is not in the graph, or a subgraph without nodes.
     """
-    if tuple(start) == (WHOLE_GRAPH,):
+    if tuple(start) == (WHOLE_GRAPH,) and not end:
         return graph.nodes
     for name in (*start, *end):
         if name not in graph.values:
             raise _no_match("tensor", name, list(graph.values), where)
+    reached = _reached(graph, start, frozenset(end))
+    written = {value.name for node in graph.nodes if node.name in reached for value in node.outputs}
+    for name in end:
+        if reached and name not in written:
+            raise _no_match("subgraph that ends in this tensor", name, sorted(written), where)
+    if not reached:
+        raise _no_match("subgraph", ", ".join(start), [], where)
+    return tuple(node for node in graph.nodes if node.name in reached)
+
+
+def _reached(graph: GraphView, start: Sequence[str], end: frozenset[str]) -> set[str]:
+    """Names of the nodes behind `start` and not behind `end`."""
     reached: set[str] = set()
     pending = deque(
         use.node for n in start if not graph.values[n].is_constant for use in graph.uses(n)
@@ -153,9 +164,7 @@ def subgraph(
         for output in node.outputs:
             if output.name and output.name not in end:
                 pending.extend(use.node for use in graph.uses(output.name))
-    if not reached:
-        raise _no_match("subgraph", ", ".join(start), [], where)
-    return tuple(node for node in graph.nodes if node.name in reached)
+    return reached
 
 
 def _no_match(kind: str, name: str, known: Sequence[str], where: str) -> ConfigError:
@@ -181,54 +190,55 @@ def effects(
     """A row for every setting that took effect.
 
     Raises:
-        QuantizationError: Settings asked of a node or operator type by name that did not take
-            effect, or rules that changed nothing at all; all of them.
+        QuantizationError: Settings asked of a node by its full name that did not take effect, or
+            rules that changed nothing at all; all of them.
     """
     rows: list[RuleEffect] = []
     problems: list[Problem] = []
-    used: set[int] = set()
-    for node in graph.nodes:
-        if node.name not in asked:
-            continue
-        request = asked[node.name]
+    silent = set(range(len(rules)))
+    selected = ((node, asked[node.name]) for node in graph.nodes if node.name in asked)
+    for node, request in selected:
         for setting, number in request.origins.items():
-            reason = _not_applied(node, setting, request, graph, plan, target)
-            value = getattr(request.precision, setting, None) or getattr(request, setting, None)
             where = f"mixed_precision.rules[{number}]"
+            wanted = f"{setting} = {_value(request, setting)}"
+            reason = _not_applied(node, setting, request, plan, target)
             if reason is None:
-                used.add(number)
+                silent.discard(number)
+                selector = describe(rules[number])
                 rows.append(
-                    RuleEffect(
-                        rule=where,
-                        selector=describe(rules[number]),
-                        target=node.name,
-                        setting=f"{setting} = {value}",
-                    )
+                    RuleEffect(rule=where, selector=selector, target=node.name, setting=wanted)
                 )
-            elif setting in request.explicit and rules[number].nodes:
-                problems.append(
-                    Problem(
-                        code=Code.PRECISION_NOT_APPLIED,
-                        message=f"`{setting} = {value}` cannot take effect on this node",
-                        where=f"{where}, node {node.name} ({node.op_type})",
-                        got=reason,
-                    )
-                )
-    shadowed = {number for number in range(len(rules)) if number not in used}
-    problems += [
-        Problem(
-            code=Code.NO_EFFECT,
-            message="The rule changes nothing",
-            where=f"mixed_precision.rules[{number}]",
-            got=describe(rules[number]),
-            hint="another rule overrides it everywhere, or no selected node has what it sets",
-        )
-        for number in sorted(shadowed)
-        if not any(f"rules[{number}]," in (p.where or "") for p in problems)
-    ]
+            elif node.name in rules[number].nodes:
+                silent.discard(number)
+                problems.append(_ineffective(wanted, where, node, reason))
+    problems += [_idle(number, rules[number]) for number in sorted(silent)]
     if problems:
         raise QuantizationError.of(problems)
     return tuple(rows)
+
+
+def _value(request: Asked, setting: str) -> object:
+    holder = request.precision if setting in _DTYPES else request
+    return getattr(holder, setting)
+
+
+def _ineffective(wanted: str, where: str, node: NodeView, reason: str) -> Problem:
+    return Problem(
+        code=Code.PRECISION_NOT_APPLIED,
+        message=f"`{wanted}` cannot take effect on this node",
+        where=f"{where}, node {node.name} ({node.op_type})",
+        got=reason,
+    )
+
+
+def _idle(number: int, rule: PrecisionRule) -> Problem:
+    return Problem(
+        code=Code.NO_EFFECT,
+        message="The rule changes nothing",
+        where=f"mixed_precision.rules[{number}]",
+        got=describe(rule),
+        hint="another rule overrides it everywhere, or no selected node has what it sets",
+    )
 
 
 def describe(rule: PrecisionRule) -> str:
@@ -241,30 +251,21 @@ def describe(rule: PrecisionRule) -> str:
 
 
 def _not_applied(
-    node: NodeView,
-    setting: str,
-    request: Asked,
-    graph: GraphView,
-    plan: QuantPlan,
-    target: TargetSpec,
+    node: NodeView, setting: str, request: Asked, plan: QuantPlan, target: TargetSpec
 ) -> str | None:
     """Why `setting` did not take effect on `node`, or None if it did."""
     match setting:
         case "input_dtype":
-            return _input_not_applied(node, request.precision.input_dtype, graph, plan)
+            return _input_not_applied(node, request.precision.input_dtype, plan)
         case "output_dtype":
             return _output_not_applied(node, request.precision.output_dtype, plan, target)
         case "weight_dtype":
             return _weight_not_applied(node, request.precision.weight_dtype, plan)
         case _:
-            output = node.outputs[0].name
-            stored = plan.fused.get(output, output)
-            return None if stored in plan.specs else "its output is not stored as integers"
+            return _method_not_applied(node, plan, target)
 
 
-def _input_not_applied(
-    node: NodeView, dtype: DType | None, graph: GraphView, plan: QuantPlan
-) -> str | None:
+def _input_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) -> str | None:
     data = [(position, value) for position, value in data_inputs(node) if not value.is_constant]
     if not data:
         return "it reads no activation"
@@ -272,8 +273,7 @@ def _input_not_applied(
         edge = Edge(value.name, node.name, position)
         if value.name in plan.fused:
             return f"`{value.name}` is absorbed by the operator before it"
-        spec = plan.conversions.get(edge, plan.specs.get(value.name))
-        read = DType.FLOAT32 if spec is None else spec.dtype
+        read = _read_dtype(edge, plan)
         if dtype is DType.FLOAT32 and traits(node).moves and read is not dtype:
             return f"it only moves elements, and its input is stored as {read}"
         if dtype is not DType.FLOAT32 and read is not dtype:
@@ -286,9 +286,8 @@ def _output_not_applied(
 ) -> str | None:
     output = node.outputs[0].name
     if output in plan.fused:
-        return (
-            f"the operator behind it absorbs it; set it on the producer of `{plan.fused[output]}`"
-        )
+        behind = plan.fused[output]
+        return f"the operator behind it absorbs it; set it on the producer of `{behind}`"
     spec = plan.specs.get(output)
     stored = DType.FLOAT32 if spec is None else spec.dtype
     if stored is dtype:
@@ -303,7 +302,24 @@ def _weight_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) ->
     weight = weight_input(node)
     if weight is None:
         return "it has no constant weight"
-    edge = Edge(weight.name, node.name, traits(node).weight or 0)
-    spec = plan.conversions.get(edge) or plan.specs.get(weight.name)
-    stored = DType.FLOAT32 if spec is None else spec.dtype
+    stored = _read_dtype(Edge(weight.name, node.name, traits(node).weight or 0), plan)
     return None if stored is dtype else f"its weight is stored as {stored}"
+
+
+def _method_not_applied(node: NodeView, plan: QuantPlan, target: TargetSpec) -> str | None:
+    output = node.outputs[0].name
+    stored = plan.fused.get(output, output)
+    if stored not in plan.specs:
+        return "its output is not stored as integers"
+    support = target.ops.get(node.op_type)
+    shared = any(stored in group for group in plan.shared)
+    if support is not None and support.output_range is not None and not shared:
+        return "the range of its output is known"
+    return None
+
+
+def _read_dtype(edge: Edge, plan: QuantPlan) -> DType:
+    """The type in which a node reads a value."""
+    converted = edge in plan.conversions
+    spec = plan.conversions[edge] if converted else plan.specs.get(edge.value)
+    return DType.FLOAT32 if spec is None else spec.dtype

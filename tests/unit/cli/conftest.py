@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from toolchain.cli.main import run
+from toolchain.config.loading import read_config
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import PerChannel, QuantSpec
 from toolchain.core.reports import CheckReport, CheckRow
@@ -66,6 +67,8 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     targets = {name: make_target(name) for name in ("riscv", "npu")}
     fake = SimpleNamespace(
         targets=lambda: targets,
+        require_targets=lambda _: None,
+        broken=lambda: (),
         describe=lambda: (
             PluginRow(name="riscv", distribution="d", version="1.0", provides=("targets: riscv",)),
             PluginRow(name="bad", distribution="e", version="2.0", error="ImportError: no z"),
@@ -124,9 +127,9 @@ class Pipeline:
             raise self.error
         return FakeBuildResult(output=Path(resolved.builds[0].output), targets=(self.result,))
 
-    def resolve(self, *arguments: Any) -> SimpleNamespace:
-        _, overrides, _, selected = arguments
-        self.overrides, self.selected = tuple(overrides), selected
+    def configure(self, file: Path, **given: Any) -> SimpleNamespace:
+        read_config(file)
+        self.overrides, self.selected = tuple(given["overrides"]), given["targets"]
         return SimpleNamespace(builds=(SimpleNamespace(target="riscv", output="/out"),))
 
 
@@ -138,7 +141,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     module = ModuleType("toolchain.pipeline.build")
     module.build = fake.build  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "toolchain.pipeline.build", module)
-    monkeypatch.setattr("toolchain.config.resolve.resolve", fake.resolve)
+    monkeypatch.setattr("toolchain.pipeline.configure.configure", fake.configure)
     return fake
 
 

@@ -25,7 +25,6 @@ def test_the_answer_is_the_output_folder(tc: Any, pipeline: Any, config: Path) -
     assert "1 of 1 comparison passed on 1 sample" in answer.err
     assert pipeline.selected is None
     assert pipeline.options["until"] is None
-    assert pipeline.options["allow_missing"] is False
     assert isinstance(pipeline.options["progress"], SilentProgress)
 
 
@@ -35,7 +34,7 @@ def test_options_reach_the_config(
     monkeypatch.chdir(tmp_path)
     arguments = ("--target", "riscv", "-t", "npu", "--set", "quantize.method=mse")
     more = ("-s", "check.samples=3", "--output", "here", "--samples", 7, "--until", "quantize")
-    assert tc("build", "-c", config, *arguments, *more, "--allow-missing").code == 0
+    assert tc("build", "-c", config, *arguments, *more).code == 0
     assert pipeline.selected == ("riscv", "npu")
     assert [(one.path, one.value, one.origin) for one in pipeline.overrides] == [
         (("quantize", "method"), "mse", "--set"),
@@ -45,7 +44,6 @@ def test_options_reach_the_config(
     ]
     assert pipeline.options["until"] == "quantize"
     assert type(pipeline.options["until"]) is str
-    assert pipeline.options["allow_missing"] is True
 
 
 @pytest.mark.usefixtures("pipeline")

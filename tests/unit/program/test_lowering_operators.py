@@ -18,7 +18,7 @@ def weights(*shape: int, seed: int = 0, scale: float = 0.5) -> np.ndarray:
 
 
 class Case(NamedTuple):
-    """A graph from x (1, 4, 9, 7), and the kinds of its operations between Quantize and Dequantize."""
+    """A graph of x (1, 4, 9, 7), and its operations between Quantize and Dequantize."""
 
     body: str
     kinds: str
@@ -54,8 +54,12 @@ CASES = {
         {"w": weights(6, 4, 4, 2), "b": CONV["b"]},
     ),
     "conv valid": Case("y = Conv <auto_pad='VALID'> (x, w, b)", "Conv", CONV),
-    "depthwise": Case("y = Conv <group=4> (x, w, b)", "Conv", {"w": weights(8, 1, 3, 3), "b": weights(8)}),
-    "grouped": Case("y = Conv <group=2> (x, w, b)", "Conv", {"w": weights(6, 2, 3, 3), "b": weights(6)}),
+    "depthwise": Case(
+        "y = Conv <group=4> (x, w, b)", "Conv", {"w": weights(8, 1, 3, 3), "b": weights(8)}
+    ),
+    "grouped": Case(
+        "y = Conv <group=2> (x, w, b)", "Conv", {"w": weights(6, 2, 3, 3), "b": weights(6)}
+    ),
     "conv of one axis": Case(
         "y = Conv <strides=[2]> (x, w, b)",
         "Conv",
@@ -90,12 +94,22 @@ CASES = {
         "ConvTranspose",
         {"w": weights(4, 2, 3, 4)},
     ),
-    "gemm": Case("y = Gemm(x, w, b)", "MatMul", {"w": weights(8, 6), "b": weights(6)}, FLAT, FLAT_OUT),
+    "gemm": Case(
+        "y = Gemm(x, w, b)", "MatMul", {"w": weights(8, 6), "b": weights(6)}, FLAT, FLAT_OUT
+    ),
     "gemm transposed": Case(
-        "y = Gemm <transB=1> (x, w, b)", "MatMul", {"w": weights(6, 8), "b": weights(6)}, FLAT, FLAT_OUT
+        "y = Gemm <transB=1> (x, w, b)",
+        "MatMul",
+        {"w": weights(6, 8), "b": weights(6)},
+        FLAT,
+        FLAT_OUT,
     ),
     "gemm with relu": Case(
-        "a = Gemm(x, w, b) y = Relu(a)", "MatMul", {"w": weights(8, 6), "b": weights(6)}, FLAT, FLAT_OUT
+        "a = Gemm(x, w, b) y = Relu(a)",
+        "MatMul",
+        {"w": weights(8, 6), "b": weights(6)},
+        FLAT,
+        FLAT_OUT,
     ),
     "matmul": Case(
         "y = MatMul(x, w)", "MatMul", {"w": weights(8, 6)}, "float[2,3,8] x", "float[N,M,K] y"
@@ -146,11 +160,12 @@ CASES = {
         {"s": np.array([1, 1, 3, 3], np.float32)},
     ),
     "linear resize, pytorch": Case(
-        "y = Resize <mode='linear', coordinate_transformation_mode='pytorch_half_pixel'> (x, , , n)",
+        "y = Resize <coordinate_transformation_mode='pytorch_half_pixel', mode='linear'>"
+        "(x, , , n)",
         "Resize",
         {"n": np.array([1, 4, 1, 13], np.int64)},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

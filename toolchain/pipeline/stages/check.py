@@ -12,6 +12,7 @@ import numpy as np
 from toolchain.analysis.evaluation import Forms, evaluate
 from toolchain.analysis.forms import session_form
 from toolchain.calibration.labels import labelled, load_labels
+from toolchain.calibration.ordered import core_count
 from toolchain.calibration.sources import Selection, open_source, paths_of, source_digest
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
@@ -107,7 +108,7 @@ def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckRe
             qdq_model=built.qdq,
             program=built.program(),
             compiled=built.compiled,
-            samples=state.samples,
+            samples=state.samples.store,
             options=context.options.check,
             threads=context.options.calibration.threads,
             progress=context.progress,
@@ -157,14 +158,14 @@ def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyRe
     interpreter = Interpreter(built.program(), threads=threads or None)
     return evaluate(
         Forms(
-            float_model=session_form(built.float_model, threads),
-            qdq=session_form(built.qdq, threads),
+            float_model=session_form(built.float_model, 1),
+            qdq=session_form(built.qdq, 1),
             reference=interpreter.run,
         ),
         samples.store,
         np.array(given.labels, np.int64),
         metric,
-        workers=1,
+        workers=threads or core_count(),
         progress=context.progress,
     )
 

@@ -45,8 +45,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     stored = context.cached(NAME, parts, work)
     state = replace(
         state.after(NAME, stored),
-        samples=samples.store,
-        samples_digest=samples.digest,
+        samples=samples,
         optimized=stored.folder / MODEL,
         optimize_report=read_record(stored.folder / "report.json", OptimizeReport),
     )

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolchain.calibration.stats_file import load_stats, save_stats
-from toolchain.calibration.sweep import SweepOptions, sweep
 from toolchain.core.dtypes import DType
-from toolchain.core.graph_view import GraphView
 from toolchain.core.options import MixedPrecisionOptions, QuantizeOptions
 from toolchain.core.quant import QuantParams
 from toolchain.core.reports import CalibrationReport, QuantReport, RuleEffect
-from toolchain.core.stats import TensorStats
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, ConfigError, InternalError, Problem
-from toolchain.graph.expose import write_with_outputs
-from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
+from toolchain.pipeline.stages.calibrate import calibrate
 from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineRequest
 from toolchain.program.float_ops import SUPPORTED
-from toolchain.quantization.fusion import CLAMPING, absorbed_activation
-from toolchain.quantization.parameters import observed_values
 from toolchain.quantization.report import RULE_REASON
 from toolchain.quantization.support import check_support
 
@@ -108,7 +100,7 @@ def quantize(
         plan = context.hooks.plan(replace(plain, asked=asked))
     precision = {name: found.precision for name, found in asked.items()}
     check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
-    stats, calibration = calibrate(context, state, source, graph)
+    observed = calibrate(context, source, graph, plan, state.samples)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
             QuantizeRequest(
@@ -117,24 +109,24 @@ def quantize(
                 destination=folder / MODEL,
                 graph=graph,
                 plan=plan,
-                stats=stats,
+                stats=observed.stats,
                 fixed=fixed,
                 asked=asked,
                 options=options,
                 mixed_precision=mixed,
                 methods=context.manager.range_methods(),
                 algorithms=context.manager.algorithms(),
-                samples=state.samples,
+                samples=state.samples.store,
                 threads=context.options.calibration.threads,
                 scratch=scratch,
                 progress=context.progress,
             )
         )
-    forwards = calibration.forwards + result.report.extra_forwards
+    forwards = observed.report.forwards + result.report.extra_forwards
     write_record(
         folder / "report.json",
         QuantizeRecord(
-            calibration=replace(calibration, forwards=forwards),
+            calibration=replace(observed.report, forwards=forwards),
             report=result.report,
             effects=result.effects,
         ),
@@ -153,53 +145,6 @@ def _bias_dtype(target: TargetSpec, options: QuantizeOptions) -> DType:
             allowed=", ".join(target.bias.dtypes),
         )
     return chosen
-
-
-def calibrate(
-    context: BuildContext, state: BuildState, model: Path, graph: GraphView
-) -> tuple[Mapping[str, TensorStats], CalibrationReport]:
-    """Statistics of every value that a plan may need; shared by all targets of one float graph.
-
-    The key holds the digests of the model and the samples, and the values observed, not the target.
-    """
-    samples = state.samples
-    if samples is None:
-        raise InternalError(Code.INTERNAL, "There are no samples to calibrate on")
-    values = values_to_observe(graph, context.target)
-    batch_size = context.options.calibration.batch_size
-
-    def work(folder: Path) -> None:
-        inputs = {value.name for value in graph.inputs}
-        with context.workspace.scratch() as scratch:
-            exposed = scratch / "exposed.onnx"
-            outputs = [name for name in values if name not in inputs]
-            write_with_outputs(model, outputs, exposed, free_batch=batch_size > 1)
-            options = SweepOptions(
-                batch_size=batch_size, threads=context.options.calibration.threads
-            )
-            stats, report = sweep(exposed, values, samples, options, context.progress)
-        save_stats(stats, folder / "stats.bin")
-        write_record(folder / "report.json", report)
-
-    parts = (model_digest(model), values, state.samples_digest, batch_size)
-    stored = context.cached_for_all("calibrate", parts, work)
-    return load_stats(stored.folder / "stats.bin"), read_record(
-        stored.folder / "report.json", CalibrationReport
-    )
-
-
-def values_to_observe(graph: GraphView, target: TargetSpec) -> tuple[str, ...]:
-    """Every value that a plan for `target` may need statistics of.
-
-    Left out are outputs of activations that an operator before them absorbs: what is known of their
-    input says all about them.
-    """
-    skipped = {
-        node.outputs[0].name
-        for node in graph.nodes
-        if node.op_type in CLAMPING and absorbed_activation(graph, node, target) is not None
-    }
-    return observed_values(graph, skipped)
 
 
 def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.calibration.prepare import SampleRequest, prepare_samples
@@ -11,15 +10,7 @@ from toolchain.calibration.sources import Selection, source_digest
 from toolchain.core.options import InputOptions
 from toolchain.core.samples import InputSpec, SampleStore
 from toolchain.graph.inputs import input_specs
-from toolchain.pipeline.context import BuildContext
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """Samples on disk, and the digest of their names and bytes."""
-
-    store: SampleStore
-    digest: str
+from toolchain.pipeline.context import BuildContext, Prepared
 
 
 def prepared(

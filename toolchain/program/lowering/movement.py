@@ -31,11 +31,26 @@ def lower_move(builder: Builder, node: NodeView) -> bool:
     x, movement = builder.integers(node.input(0)), movement_of(node)
     if x is None or movement is None or x.constant is not None:
         return False
-    outputs = _outputs(builder, node)
-    if outputs is None:
+    fill = _fill(builder, node, x)
+    outputs = None if fill is None else _outputs(builder, node)
+    if outputs is None or fill is None:
         return False
     names = [_result(builder, node, x, out, shape, i) for i, (out, shape) in enumerate(outputs)]
-    _add(builder, node, movement, (x.name,), tuple(names), x)
+    indices = None if movement.indices is None else movement.indices.constant
+    builder.add(
+        Move(
+            name=node.name,
+            inputs=(x.name,),
+            outputs=tuple(names),
+            kind=movement.kind,
+            arguments=movement.arguments,
+            mode=movement.mode,
+            fill=fill,
+            indices=None
+            if indices is None
+            else builder.constant(f"{node.name}/indices", np.asarray(indices, np.int64)),
+        )
+    )
     for number, (name, (out, shape)) in enumerate(zip(names, outputs, strict=True)):
         if not x.params.same_numbers(out.params):
             builder.rescale_tensor(f"{node.name}/rescale{number}", x, name, out, shape)
@@ -87,12 +102,14 @@ def _part(
 
 def _outputs(builder: Builder, node: NodeView) -> list[tuple[Quantized, tuple[int, ...]]] | None:
     """The integers behind every output, or None where one is read in float."""
-    quantizers = [builder.sole_quantizer(value.name) for value in node.outputs if value.name]
-    shapes = [value.static_shape for value in node.outputs if value.name]
+    quantizers = [builder.sole_quantizer(value.name) for value in node.outputs]
+    shapes = [value.static_shape for value in node.outputs]
     found = [
-        (q, s) for q, s in zip(quantizers, shapes, strict=True) if q is not None and s is not None
+        (quantizer, shape)
+        for quantizer, shape in zip(quantizers, shapes, strict=True)
+        if quantizer is not None and shape is not None
     ]
-    if len(found) != len(quantizers) or not found:
+    if len(found) != len(node.outputs):
         return None
     return [(builder.quantized_by(quantizer), shape) for quantizer, shape in found]
 
@@ -110,38 +127,26 @@ def _result(
     return builder.integer_tensor(x, shape, name=f"{node.name}/moved{number}")
 
 
-def _add(
-    builder: Builder,
-    node: NodeView,
-    movement: Movement,
-    inputs: tuple[str, ...],
-    outputs: tuple[str, ...],
-    x: Quantized,
-) -> None:
-    indices = None if movement.indices is None else movement.indices.constant
-    fill = node.constant_input(2) if node.op_type == "Pad" else None
-    real = np.zeros((), np.float32) if fill is None or fill.size == 0 else fill.reshape(-1)[0]
-    builder.add(
-        Move(
-            name=node.name,
-            inputs=inputs,
-            outputs=outputs,
-            kind=movement.kind,
-            arguments=movement.arguments,
-            mode=movement.mode,
-            fill=float(quantize(np.asarray(real, np.float32), x.params)),
-            indices=None
-            if indices is None
-            else builder.constant(f"{node.name}/indices", np.asarray(indices, np.int64)),
-        )
-    )
+def _fill(builder: Builder, node: NodeView, x: Quantized) -> float | None:
+    """The integer that Pad writes outside, 0 for other operators; None where it is computed."""
+    if node.op_type != "Pad":
+        return 0.0
+    value = node.input(2)
+    if value is None:
+        return float(x.zero_point)
+    real = builder.float_constant(value)
+    if real is None:
+        return None
+    first = np.float32(real.reshape(-1)[0] if real.size else 0.0)
+    return float(quantize(np.asarray(first), x.params))
 
 
 def movement_of(node: NodeView) -> Movement | None:
     """How `node` moves elements, or None where that is not known when the model is built."""
     x = node.inputs[0]
     shape = None if x is None else x.static_shape
-    if shape is None or any(v is not None and not v.is_constant for v in node.inputs[1:]):
+    parameters = [v for i, v in enumerate(node.inputs[1:], 1) if (node.op_type, i) != ("Pad", 2)]
+    if shape is None or any(v is not None and not v.is_constant for v in parameters):
         return None
     if node.op_type in _RESHAPES:
         return Movement(kind=MoveKind.RESHAPE)

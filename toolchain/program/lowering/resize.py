@@ -100,16 +100,13 @@ def _add_linear(
     out = found.quantized
     low, high, weights = list[str](), list[str](), list[str]()
     for axis in axes:
-        prefix, last, real = (
-            f"{node.name}/axis{axis.number}",
-            axis.source - 1,
-            _positions(node, axis),
-        )
+        prefix, last = f"{node.name}/axis{axis.number}", axis.source - 1
+        real = np.clip(_positions(node, axis), 0, last)
         below = np.floor(real)
         for label, array, names in (
-            ("low", np.clip(below, 0, last).astype(np.int32), low),
-            ("high", np.clip(below + 1, 0, last).astype(np.int32), high),
-            ("weights", (real - below).astype(np.float32), weights),
+            ("low", below.astype(np.int32), low),
+            ("high", np.minimum(below + 1, last).astype(np.int32), high),
+            ("weights", real - below, weights),
         ):
             names.append(builder.constant(f"{prefix}/{label}", array))
     builder.add(
@@ -145,24 +142,29 @@ def _axes(node: NodeView) -> tuple[_Axis, ...] | None:
     )
 
 
-def _positions(node: NodeView, axis: _Axis) -> NDArray[np.float64]:
-    """Where in the input every output element lies, by `coordinate_transformation_mode`."""
-    i = np.arange(axis.result, dtype=np.float64)
+def _positions(node: NodeView, axis: _Axis) -> NDArray[np.float32]:
+    """Where in the input every output element lies, by `coordinate_transformation_mode`.
+
+    In float32, as onnxruntime computes it: with a scale like 0.6 the last bit decides which
+    neighbour is the nearest.
+    """
+    i, scale = np.arange(axis.result, dtype=np.float32), np.float32(axis.scale)
+    source, result = np.float32(axis.source), np.float32(axis.result)
     match node.str_attribute("coordinate_transformation_mode", "half_pixel"):
         case "asymmetric":
-            return i / axis.scale
+            return i / scale
         case "align_corners":
-            return i * ((axis.source - 1) / max(axis.result - 1, 1))
+            return np.asarray(i * (source - 1) / np.maximum(result - 1, 1), np.float32)
         case "pytorch_half_pixel" if axis.result == 1:
-            return np.zeros(1)
+            return np.zeros(1, np.float32)
         case "half_pixel_symmetric":
-            adjustment = axis.result / (axis.source * axis.scale)
-            return axis.source / 2 * (1 - adjustment) + (i + 0.5) / axis.scale - 0.5
+            offset = np.float64(source / 2 * (1 - result / (scale * source)))
+            return (offset + (i + 0.5).astype(np.float64) / scale - 0.5).astype(np.float32)
         case _:
-            return (i + 0.5) / axis.scale - 0.5
+            return (i + np.float32(0.5)) / scale - np.float32(0.5)
 
 
-def nearest_positions(real: NDArray[np.float64], mode: str, last: int) -> NDArray[np.int32]:
+def nearest_positions(real: NDArray[np.float32], mode: str, last: int) -> NDArray[np.int32]:
     """Integer positions by `nearest_mode`, within 0..last."""
     match mode:
         case "floor":
@@ -170,7 +172,7 @@ def nearest_positions(real: NDArray[np.float64], mode: str, last: int) -> NDArra
         case "ceil":
             rounded = np.ceil(real)
         case "round_prefer_ceil":
-            rounded = np.floor(real + 0.5)
+            rounded = np.floor(real + np.float32(0.5))
         case _:
-            rounded = np.ceil(real - 0.5)
+            rounded = np.ceil(real - np.float32(0.5))
     return np.clip(rounded, 0, last).astype(np.int32)

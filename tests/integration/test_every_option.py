@@ -1,0 +1,302 @@
+"""Every option takes effect: for each leaf of the schema a change that alters what is written.
+
+Neither the manifest nor the resolved config counts, which repeat all options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+from PIL import Image
+
+from toolchain.config.schema import leaves
+from toolchain.errors import Code, ToolchainError
+from toolchain.plugin.manager import PluginManager
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Two builds whose files differ, or of which one is a documented error.
+
+    Attributes:
+        base: Settings of both.
+        before: Settings of the first alone.
+        after: Settings of the second alone.
+        kind: The project: plain, labelled, images, float (an operator left in float), normed (a
+            batch normalization to fold) or open (a dynamic dimension).
+        fails_before: Code that the first build fails with.
+        fails: Code that the second build fails with.
+    """
+
+    after: dict[str, Any]
+    base: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    kind: str = "plain"
+    fails_before: Code | None = None
+    fails: Code | None = None
+
+
+def rule(before: dict[str, Any], after: dict[str, Any]) -> Change:
+    """Two mixed-precision rules."""
+    key = "mixed_precision.rules"
+    return Change(before={key: [before]}, after={key: [after]})
+
+
+def pin(before: dict[str, Any], after: dict[str, Any]) -> Change:
+    """Two pins."""
+    key = "mixed_precision.pins"
+    return Change(before={key: [before]}, after={key: [after]})
+
+
+def image(before: dict[str, Any], after: dict[str, Any], fails: Code | None = None) -> Change:
+    """Two ways to feed images of 12 x 10 pixels to an input of 8 x 8."""
+    base = {"resize": [8, 8]}
+    return Change(
+        kind="images",
+        before={"input": [{**base, **before}]},
+        after={"input": [{**base, **after}]},
+        fails=fails,
+    )
+
+
+def labelled(after: dict[str, Any], **base: Any) -> Change:
+    """Another way to score."""
+    return Change(kind="labelled", base=base, after=after)
+
+
+def comparison(name: str) -> dict[str, Change]:
+    """The options of one comparison; the last layer runs in float, so that all forms differ."""
+    island = {"mixed_precision.rules": [{"nodes": ["fc"], "input_dtype": "float32"}]}
+    loose = {**island, f"check.{name}": {"metric": "allclose", "rtol": 1.0, "atol": 1.0}}
+    return {
+        f"check.{name}.metric": Change(after={f"check.{name}.metric": "exact"}),
+        f"check.{name}.min_cosine": Change(after={f"check.{name}.min_cosine": 0.5}),
+        f"check.{name}.rtol": Change(base=loose, after={f"check.{name}.rtol": 0.5}),
+        f"check.{name}.atol": Change(base=loose, after={f"check.{name}.atol": 0.5}),
+    }
+
+
+TO_UINT8 = {"output_dtype": "uint8"}
+PERCENTILE = {"nodes": ["relu1"], "method": "percentile"}
+DRAWN = {"calibration.samples": 3, "calibration.order": "random"}
+SCORED = {"evaluation.samples": 4, "evaluation.order": "random"}
+
+CHANGES: dict[str, Change] = {
+    "optimize.skip": Change(kind="normed", after={"optimize.skip": ["fold_batch_norm"]}),
+    "optimize.prove": Change(after={"optimize.prove": False}),
+    "optimize.proof_samples": Change(after={"optimize.proof_samples": 1}),
+    "optimize.rtol": Change(
+        kind="normed",
+        base={"optimize.atol": 0.0},
+        after={"optimize.rtol": 0.0},
+        fails=Code.PASS_CHANGED_RESULT,
+    ),
+    "optimize.atol": Change(
+        kind="normed",
+        base={"optimize.rtol": 0.0},
+        after={"optimize.atol": 0.0},
+        fails=Code.PASS_CHANGED_RESULT,
+    ),
+    "quantize.method": Change(after={"quantize.method": "minmax"}),
+    "quantize.percentile": Change(
+        base={"quantize.method": "percentile"}, after={"quantize.percentile": 0.9}
+    ),
+    "quantize.weight_method": Change(after={"quantize.weight_method": "minmax"}),
+    "quantize.algorithms": Change(after={"quantize.algorithms": []}),
+    "quantize.bias_dtype": Change(after={"quantize.bias_dtype": "float32"}),
+    "quantize.unsupported": Change(
+        kind="float", after={"quantize.unsupported": "error"}, fails=Code.UNSUPPORTED_OP
+    ),
+    "mixed_precision.rules.*.nodes": rule(
+        {"nodes": ["pool"], **TO_UINT8}, {"nodes": ["fc"], **TO_UINT8}
+    ),
+    "mixed_precision.rules.*.op_types": rule(
+        {"op_types": ["GlobalAveragePool"], **TO_UINT8}, {"op_types": ["Gemm"], **TO_UINT8}
+    ),
+    "mixed_precision.rules.*.start": rule(
+        {"start": ["r1"], **TO_UINT8}, {"start": ["DEFAULT"], **TO_UINT8}
+    ),
+    "mixed_precision.rules.*.end": rule(
+        {"start": ["r1"], "end": ["p"], **TO_UINT8}, {"start": ["r1"], **TO_UINT8}
+    ),
+    "mixed_precision.rules.*.input_dtype": rule(
+        {"nodes": ["fc"], "input_dtype": "float32"}, {"nodes": ["fc"], "input_dtype": "uint8"}
+    ),
+    "mixed_precision.rules.*.output_dtype": rule(
+        {"nodes": ["fc"], "output_dtype": "float32"}, {"nodes": ["fc"], "output_dtype": "uint8"}
+    ),
+    "mixed_precision.rules.*.weight_dtype": rule(
+        {"nodes": ["fc"], "weight_dtype": "float32"}, {"nodes": ["fc"], "weight_dtype": "int8"}
+    ),
+    "mixed_precision.rules.*.method": rule(
+        {"nodes": ["relu1"], "method": "minmax"}, {"nodes": ["relu1"], "method": "mse"}
+    ),
+    "mixed_precision.rules.*.percentile": rule(
+        {**PERCENTILE, "percentile": 0.9}, {**PERCENTILE, "percentile": 0.8}
+    ),
+    "mixed_precision.pins.*.tensor": pin(
+        {"tensor": "r1", "scale": 0.0625}, {"tensor": "r2", "scale": 0.0625}
+    ),
+    "mixed_precision.pins.*.scale": pin(
+        {"tensor": "r1", "scale": 0.0625}, {"tensor": "r1", "scale": 0.125}
+    ),
+    "mixed_precision.pins.*.zero_point": pin(
+        {"tensor": "r1", "scale": 0.0625}, {"tensor": "r1", "scale": 0.0625, "zero_point": -9}
+    ),
+    "mixed_precision.pins.*.min": pin(
+        {"tensor": "fc", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -5.0, "max": 9.0}
+    ),
+    "mixed_precision.pins.*.max": pin(
+        {"tensor": "logits", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -9.0, "max": 5.0}
+    ),
+    "compile.name": Change(after={"compile.name": "other"}),
+    "check.enabled": Change(after={"check.enabled": False}),
+    "check.samples": Change(after={"check.samples": 2}),
+    "check.scope": Change(after={"check.scope": "layers"}),
+    "check.exclude": Change(
+        base={"check.scope": "layers"}, after={"check.exclude": ["^r1$"]}
+    ),
+    **comparison("float_reference"),
+    **comparison("qdq_reference"),
+    "model": Change(after={"model": "other.onnx"}),
+    "output": Change(after={"output": "elsewhere"}),
+    "targets": Change(before={"targets": []}, after={"targets": ["riscv"]},
+                      fails_before=Code.MISSING_KEY),
+    "input.*.name": Change(
+        before={"input": [{"name": "x"}]}, after={"input": [{"name": "y"}]},
+        fails=Code.UNKNOWN_NAME,
+    ),
+    "input.*.shape": Change(
+        kind="open", after={"input": [{"shape": [1, 3, 8, 8]}]},
+        fails_before=Code.DYNAMIC_DIMENSION,
+    ),
+    "input.*.preprocess": image({}, {"preprocess": "lunch"}, Code.UNKNOWN_NAME),
+    "input.*.resize": image({"crop": [8, 8]}, {"resize": [10, 9], "crop": [8, 8]}),
+    "input.*.crop": image(
+        {"crop": [8, 8]}, {"crop": [9, 9]}, Code.DATA_SHAPE
+    ),
+    "input.*.filter": image({}, {"filter": "nearest"}),
+    "input.*.color": image({}, {"color": "bgr"}),
+    "input.*.mean": image({}, {"mean": [99.0]}),
+    "input.*.std": image({}, {"std": [2.0, 3.0, 4.0]}),
+    "input.*.layout": image({}, {"layout": "nhwc"}, Code.DATA_SHAPE),
+    "calibration.data": Change(after={"calibration.data": "other.npy"}),
+    "calibration.samples": Change(after={"calibration.samples": 3}),
+    "calibration.order": Change(
+        base={"calibration.samples": 3}, after={"calibration.order": "random"}
+    ),
+    "calibration.seed": Change(base=DRAWN, after={"calibration.seed": 1}),
+    "calibration.batch_size": Change(after={"calibration.batch_size": 2}),
+    "evaluation.data": labelled({"evaluation.data": "other.npy"}),
+    "evaluation.labels": labelled({"evaluation.labels": "other_labels.npy"}),
+    "evaluation.skip": labelled({"evaluation.skip": 4}),
+    "evaluation.samples": labelled({"evaluation.samples": 4}),
+    "evaluation.order": Change(
+        kind="labelled", base={"evaluation.samples": 4}, after={"evaluation.order": "random"}
+    ),
+    "evaluation.seed": Change(kind="labelled", base=SCORED, after={"evaluation.seed": 2}),
+    "evaluation.metric": labelled({"evaluation.metric": "top5"}),
+    "evaluation.max_drop": labelled({"evaluation.max_drop": 1.0}),
+    "target.riscv.platform": Change(after={"target.riscv.platform": "k3"}),
+}  # fmt: skip
+"""One change for each option, but for `calibration.threads`, which must change no file."""
+
+
+@pytest.fixture
+def project_of(
+    project: Any, evaluated: Any, make_tiny: Callable[..., Any], make_model: Callable[..., Any]
+) -> Callable[[str], Any]:
+    """The project of a kind."""
+    rng = np.random.default_rng(7)
+    folder = project.folder
+
+    def other_files() -> None:
+        np.save(folder / "other.npy", rng.normal(1, 2, (10, 3, 8, 8)).astype(np.float32))
+        np.save(folder / "other_labels.npy", np.zeros(10, np.int64))
+        project.save("other.onnx", make_tiny(seed=3))
+
+    def images() -> Any:
+        (folder / "images").mkdir()
+        for number in range(3):
+            pixels = rng.integers(0, 256, (12, 10, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
+        return project.changed(calibration={"data": "images", "samples": 3})
+
+    def normed() -> Any:
+        proto = make_tiny()
+        proto.graph.node[0].output[0] = "n1"
+        node = helper.make_node("BatchNormalization", ["n1", *"sbmv"], ["c1"], "norm")
+        proto.graph.node.insert(1, node)
+        for name in "sbmv":
+            values = rng.uniform(0.5, 1.5, 4).astype(np.float32)
+            proto.graph.initializer.append(numpy_helper.from_array(values, name))
+        return project.save("normed.onnx", proto)
+
+    def dynamic() -> Any:
+        proto = make_tiny()
+        proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+        return project.save("open.onnx", proto)
+
+    def make(kind: str) -> Any:
+        other_files()
+        makers: dict[str, Callable[[], Any]] = {
+            "plain": lambda: project,
+            "labelled": lambda: evaluated,
+            "images": images,
+            "float": lambda: project.save("extra.onnx", make_tiny(extra=True)),
+            "normed": normed,
+            "open": dynamic,
+        }
+        return makers[kind]()
+
+    return make
+
+
+def built(project: Any, code: Code | None) -> dict[str, str]:
+    """Folder and files of a build, or the code that it fails with as it should."""
+    chosen = None if "targets" in project.config else ("riscv",)
+    if code is None:
+        project.run(targets=chosen)
+        repeated = ("manifest.json", "config.json")
+        files = {name: d for name, d in project.files().items() if name not in repeated}
+        return {"output": project.output.name, **files}
+    with pytest.raises(ToolchainError) as caught:
+        project.run(targets=chosen)
+    assert [problem.code for problem in caught.value.problems] == [code]
+    return {"code": code}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_an_option_takes_effect(project_of: Callable[[str], Any], path: str) -> None:
+    change = CHANGES[path]
+    project = project_of(change.kind).changed(change.base)
+    before = built(project.changed(change.before), change.fails_before)
+    after = built(project.changed(change.after), change.fails)
+    assert before != after
+
+
+def test_threads_reach_the_sweep(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from toolchain.pipeline.stages import calibrate
+
+    used = []
+    sweep = calibrate.sweep
+
+    def recording(*arguments: Any) -> Any:
+        used.append(arguments[3].threads)
+        return sweep(*arguments)
+
+    monkeypatch.setattr("toolchain.pipeline.stages.calibrate.sweep", recording)
+    project.changed(calibration__threads=3).build()
+    assert used == [3]
+
+
+def test_no_option_is_left_out() -> None:
+    known = {leaf.path for leaf in leaves(PluginManager.load().targets())}
+    tested = {*CHANGES, "calibration.threads"}
+    assert known - tested == set(), "options without a change that proves their effect"
+    assert tested - known == set(), "changes of options that do not exist"

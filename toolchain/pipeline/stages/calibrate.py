@@ -1,0 +1,106 @@
+"""The sweep of stage 2: statistics that every target and every plan of one float graph can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from toolchain.calibration.stats_file import load_stats, save_stats
+from toolchain.calibration.sweep import SweepOptions, sweep
+from toolchain.core.dtypes import DType
+from toolchain.core.graph_view import GraphView
+from toolchain.core.quant import QuantPlan
+from toolchain.core.reports import CalibrationReport
+from toolchain.core.stats import TensorStats
+from toolchain.core.target import TargetSpec
+from toolchain.graph.expose import write_with_outputs
+from toolchain.graph.save import model_digest
+from toolchain.pipeline.context import BuildContext, Prepared
+from toolchain.pipeline.records import read_record, write_record
+from toolchain.quantization.fusion import CLAMPING, absorbed_activation
+from toolchain.quantization.parameters import observed_values
+
+NAME = "calibrate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Observed:
+    """What the samples showed, and what it cost."""
+
+    stats: Mapping[str, TensorStats]
+    report: CalibrationReport
+
+
+def calibrate(
+    context: BuildContext, model: Path, graph: GraphView, plan: QuantPlan, samples: Prepared
+) -> Observed:
+    """Statistics of every value that `plan` may need, from the cache wherever they are there.
+
+    What a plan without rules needs is swept once. Rules may store values that are absorbed
+    otherwise; these are swept on their own, so that what is known already is not observed again.
+    """
+    values = values_to_observe(graph, context.target)
+    observed = _swept(context, model, values, samples)
+    further = further_values(graph, plan, values)
+    if not further:
+        return observed
+    more = _swept(context, model, further, samples)
+    report = replace(
+        observed.report,
+        values=observed.report.values + more.report.values,
+        forwards=observed.report.forwards + more.report.forwards,
+    )
+    return Observed(stats={**observed.stats, **more.stats}, report=report)
+
+
+def values_to_observe(graph: GraphView, target: TargetSpec) -> tuple[str, ...]:
+    """Every value that a plan without rules may need statistics of.
+
+    Left out is what stands in front of an activation that `target` absorbs: it is never stored.
+    """
+    skipped = {
+        node.outputs[0].name
+        for node in graph.nodes
+        if node.op_type in CLAMPING and absorbed_activation(graph, node, target) is not None
+    }
+    return observed_values(graph, skipped)
+
+
+def further_values(graph: GraphView, plan: QuantPlan, values: tuple[str, ...]) -> tuple[str, ...]:
+    """What `plan` stores, or converts where it is read, and is not among `values`."""
+    converted = {edge.value for edge in plan.conversions} - set(plan.specs)
+    stored = set(observed_values(graph, set())) & set(plan.specs)
+    return tuple(
+        name
+        for name, value in graph.values.items()
+        if name in stored | converted
+        and name not in values
+        and not value.is_constant
+        and value.dtype is DType.FLOAT32
+    )
+
+
+def _swept(
+    context: BuildContext, model: Path, values: tuple[str, ...], samples: Prepared
+) -> Observed:
+    """One sweep, kept under the digests of the model and the samples and the values observed."""
+    options = context.options.calibration
+
+    def work(folder: Path) -> None:
+        inputs = {spec.name for spec in samples.store.inputs}
+        with context.workspace.scratch() as scratch:
+            exposed = scratch / "exposed.onnx"
+            outputs = [name for name in values if name not in inputs]
+            write_with_outputs(model, outputs, exposed, free_batch=options.batch_size > 1)
+            how = SweepOptions(batch_size=options.batch_size, threads=options.threads)
+            stats, report = sweep(exposed, values, samples.store, how, context.progress)
+        save_stats(stats, folder / "stats.bin")
+        write_record(folder / "report.json", report)
+
+    parts = (model_digest(model), values, samples.digest, options.batch_size)
+    stored = context.cached_for_all(NAME, parts, work)
+    return Observed(
+        stats=load_stats(stored.folder / "stats.bin"),
+        report=read_record(stored.folder / "report.json", CalibrationReport),
+    )
