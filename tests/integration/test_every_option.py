@@ -87,7 +87,7 @@ DRAWN = {"calibration.samples": 3, "calibration.order": "random"}
 SCORED = {"evaluation.samples": 4, "evaluation.order": "random"}
 
 CHANGES: dict[str, Change] = {
-    "optimize.skip": Change(kind="normed", after={"optimize.skip": ["fold_batch_norm"]}),
+    "optimize.skip": Change(kind="normed", after={"optimize.skip": ["batch_norm_conv"]}),
     "optimize.prove": Change(after={"optimize.prove": False}),
     "optimize.proof_samples": Change(after={"optimize.proof_samples": 1}),
     "optimize.rtol": Change(
@@ -149,7 +149,7 @@ CHANGES: dict[str, Change] = {
         {"tensor": "r1", "scale": 0.0625}, {"tensor": "r1", "scale": 0.0625, "zero_point": -9}
     ),
     "mixed_precision.pins.*.min": pin(
-        {"tensor": "fc", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -5.0, "max": 9.0}
+        {"tensor": "logits", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -5.0, "max": 9.0}
     ),
     "mixed_precision.pins.*.max": pin(
         {"tensor": "logits", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -9.0, "max": 5.0}
@@ -191,7 +191,7 @@ CHANGES: dict[str, Change] = {
         base={"calibration.samples": 3}, after={"calibration.order": "random"}
     ),
     "calibration.seed": Change(base=DRAWN, after={"calibration.seed": 1}),
-    "calibration.batch_size": Change(after={"calibration.batch_size": 2}),
+    "calibration.batch_size": Change(after={"calibration.batch_size": 3}),
     "evaluation.data": labelled({"evaluation.data": "other.npy"}),
     "evaluation.labels": labelled({"evaluation.labels": "other_labels.npy"}),
     "evaluation.skip": labelled({"evaluation.skip": 4}),
@@ -208,9 +208,7 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.fixture
-def project_of(
-    project: Any, evaluated: Any, make_tiny: Callable[..., Any], make_model: Callable[..., Any]
-) -> Callable[[str], Any]:
+def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> Callable[[str], Any]:
     """The project of a kind."""
     rng = np.random.default_rng(7)
     folder = project.folder
@@ -258,13 +256,14 @@ def project_of(
 
 
 def built(project: Any, code: Code | None) -> dict[str, str]:
-    """Folder and files of a build, or the code that it fails with as it should."""
+    """Folder and published files of a build, or the code that it fails with as it should."""
     chosen = None if "targets" in project.config else ("riscv",)
     if code is None:
-        project.run(targets=chosen)
-        repeated = ("manifest.json", "config.json")
-        files = {name: d for name, d in project.files().items() if name not in repeated}
-        return {"output": project.output.name, **files}
+        result = project.run(targets=chosen)
+        folder = result.targets[0].files[0].path.parent
+        files = project.files(folder)
+        del files["manifest.json"]
+        return {"folder": f"{result.output.name}/{folder.name}", **files}
     with pytest.raises(ToolchainError) as caught:
         project.run(targets=chosen)
     assert [problem.code for problem in caught.value.problems] == [code]

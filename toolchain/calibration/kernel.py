@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
+
+from toolchain.calibration.statistics import NEGATIVE_ZERO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,16 +22,24 @@ if TYPE_CHECKING:
 
 _SIGN = np.uint32(0x80000000)
 _INFINITE = np.uint32(0x7F800000)
+_MANTISSA = np.uint32(23)
 _SHIFT = np.uint32(16)
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first use, and keep the code on disk where there is a folder to write to."""
+def _compiled(function: Callable[..., Any], *, reordered: bool = False) -> Callable[..., Any]:
+    """Compile on first use, and keep the code on disk where there is a folder to write to.
+
+    `reordered` allows additions of floats in any order, where the result does not depend on it.
+    """
+    fastmath = {"reassoc"} if reordered else False
     try:
-        compiled: Callable[..., Any] = njit(nogil=True, cache=True)(function)
+        compiled: Callable[..., Any] = njit(nogil=True, cache=True, fastmath=fastmath)(function)
     except RuntimeError:
-        compiled = njit(nogil=True)(function)
+        compiled = njit(nogil=True, fastmath=fastmath)(function)
     return compiled
+
+
+_reordered = partial(_compiled, reordered=True)
 
 
 def observe(
@@ -59,22 +71,26 @@ def _tensors(  # type: ignore[no-untyped-def]
     broken = -1
     bits = arena.view(np.uint32)
     signed = arena.view(np.int32)
-    lanes = np.zeros(128)
     for tensor in range(layout.shape[0]):
         row = layout[tensor]
         offset, outer, channels, inner = row[0], row[1], row[2], row[3]
         stride, per_sample, channel = row[4], row[5], row[6]
         largest = np.uint32(0)
         position = offset + (-first * per_sample) % stride
+        doublings = 2
+        while 1 << doublings < inner:
+            doublings += 1
         for index in range(outer * channels):
             low, high = offset + index * inner, offset + (index + 1) * inner
             slot = channel + index % channels
             magnitude = _bounds(bits[low:high], signed[low:high], bounds[tensor])
             abs_max[slot] = max(abs_max[slot], magnitude)
             largest = max(largest, magnitude)
-            sums[slot] += _row_sum(arena[low:high], lanes)
+            sums[slot] += _row_sum(arena[low:high], _shift(magnitude, doublings))
             # Row by row, while the row is in the cache.
             position = _histogram(bits[:high], position, stride, histograms[tensor])
+        histograms[tensor, 0] += histograms[tensor, NEGATIVE_ZERO]
+        histograms[tensor, NEGATIVE_ZERO] = 0
         if largest >= _INFINITE and broken < 0:
             broken = tensor
     return broken
@@ -103,37 +119,23 @@ def _bounds(bits, signed, bounds):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _row_sum(row, lanes):  # type: ignore[no-untyped-def]
-    """Whole blocks in 128 lanes, which vectorize; then the lanes and the rest in eight."""
-    blocks = row.size // lanes.size
-    if blocks == 0:
-        return _sum_in_eight(row)
-    lanes[:] = 0.0
-    for block in range(blocks):
-        part = row[block * lanes.size : (block + 1) * lanes.size]
-        for lane in range(part.size):
-            lanes[lane] += part[lane]
-    return _sum_in_eight(lanes) + _sum_in_eight(row[blocks * lanes.size :])
+def _shift(magnitude, doublings):  # type: ignore[no-untyped-def]
+    """See `toolchain.calibration.statistics.grid_shift`."""
+    return math.ldexp(1.5, np.int64(magnitude >> _MANTISSA) - 127 + doublings)
 
 
 @_compiled
-def _sum_in_eight(row):  # type: ignore[no-untyped-def]
-    """Eight running sums hide the latency of an addition, in an order that numpy can repeat."""
-    a = b = c = d = e = f = g = h = 0.0
-    blocks = row.size // 8
-    for block in range(blocks):
-        x = row[8 * block : 8 * block + 8]
-        a += x[0]
-        b += x[1]
-        c += x[2]
-        d += x[3]
-        e += x[4]
-        f += x[5]
-        g += x[6]
-        h += x[7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for value in row[8 * blocks :]:
-        total += value
+def _summand(value, shift):  # type: ignore[no-untyped-def]
+    """`value`, rounded to the grid that adding `shift` leaves."""
+    return (np.float64(value) + shift) - shift
+
+
+@_reordered
+def _row_sum(row, shift):  # type: ignore[no-untyped-def]
+    """Sum of the elements on their grid; it is exact, so its order is free and it vectorizes."""
+    total = 0.0
+    for index in range(row.size):
+        total += _summand(row[index], shift)
     return total
 
 

@@ -30,6 +30,9 @@ def ordered_map(
     not grow with the number of items. The first error in the order of the items is raised, and the
     items behind it that have not begun are dropped.
     """
+    if threads == 1:  # a second thread would only hand over
+        yield from map(function, items)
+        return
     pool = ThreadPoolExecutor(threads)
     window: deque[Future[Result]] = deque()
     try:

@@ -8,7 +8,7 @@ statistics of different samples merge into the statistics of all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import gcd, prod
+from math import gcd, ldexp, prod
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
@@ -25,7 +25,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 BINS = 1 << 16
 """One bin for every value of the upper half of a float32."""
 
-THIN_ABOVE = 1 << 16
+NEGATIVE_ZERO = BINS // 2
+"""Bin that stays empty: -0.0 counts as 0.0."""
+
+THIN_ABOVE = 1 << 15
 """Elements per sample up to which the histogram counts all of them."""
 
 _ALIGNMENT = 16  # float32 elements: a cache line
@@ -125,7 +128,7 @@ class Tables:
         np.maximum(self.bounds[:, 1:], other.bounds[:, 1:], out=self.bounds[:, 1:])
         np.maximum(self.abs_max, other.abs_max, out=self.abs_max)
         for mine, theirs in zip(self.histograms, other.histograms, strict=True):
-            touched = np.flatnonzero(theirs)
+            touched = np.flatnonzero(theirs != 0)
             mine[touched] += theirs[touched]
 
     def laid_out(self, slots: Sequence[Slot]) -> Self:
@@ -140,21 +143,35 @@ class Tables:
         if len(self.slots[tensor].shape) < 2:
             channels = 0
         channel = slice(first, first + channels)
-        histogram = self.histograms[tensor].copy()
-        histogram[0] += histogram[BINS // 2]  # -0.0 is 0.0
-        histogram[BINS // 2] = 0
-        bins = np.flatnonzero(histogram)
+        # Compared first, because numpy finds what is set much faster among booleans.
+        bins = np.flatnonzero(self.histograms[tensor] != 0)
+        histogram = self.histograms[tensor, bins]
         minimum, maximum = _limits(*self.bounds[tensor].tolist())
         return TensorStats(
             count=int(histogram.sum()),
             minimum=minimum,
             maximum=maximum,
             bins=_frozen(bins.astype(np.uint16)),
-            histogram=_frozen(histogram[bins]),
+            histogram=_frozen(histogram),
             channel_abs_max=_frozen(self.abs_max[channel].view(np.float32).copy()),
             channel_sum=_frozen(sums[channel].copy()),
             channel_count=elements // channels * samples if channels else 0,
         )
+
+
+def grid_shift(largest: int, elements: int) -> float:
+    """Number that rounds float64 to the grid on which a row of `elements` sums up exactly.
+
+    With L = max(ceil(log2(elements)), 2) and every magnitude below 2**(e + 1), all partial sums are
+    below 2**(e + 1 + L). On multiples of 2**(e + L - 52) they are exact in float64, in any order.
+    x + 1.5 * 2**(e + L) lies where float64 has that spacing, so that adding and subtracting it
+    rounds to the grid, half to even.
+
+    Args:
+        largest: Pattern of the largest magnitude of the row.
+        elements: Elements of the row, at least 1.
+    """
+    return ldexp(1.5, (largest >> 23) - 127 + max((elements - 1).bit_length(), 2))
 
 
 class Kernel(Protocol):

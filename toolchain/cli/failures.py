@@ -28,6 +28,7 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _SYSTEM = {
     errno.ENOSPC: (Code.DISK_FULL, "The disk is full"),
     errno.EDQUOT: (Code.DISK_FULL, "The disk quota is used up"),
+    errno.EFBIG: (Code.DISK_FULL, "A file grows beyond what the system allows"),
     errno.EACCES: (Code.NOT_WRITABLE, "Access is denied"),
     errno.EPERM: (Code.NOT_WRITABLE, "Access is denied"),
     errno.EROFS: (Code.NOT_WRITABLE, "The file system is read-only"),

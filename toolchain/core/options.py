@@ -204,11 +204,11 @@ class QuantizeOptions:
         Le(1.0),
         Doc("Share of the elements that `percentile` keeps inside the range."),
     ] = 0.9999
-    weight_method: Annotated[str, Doc("Range method of weights: `minmax` or `mse`.")] = "mse"
+    weight_method: Annotated[str, Doc("Range method of weights: `minmax` or `mse`.")] = "minmax"
     algorithms: Annotated[
         tuple[str, ...],
         Doc("Algorithms that adjust weights and biases, in this order; empty for none."),
-    ] = ("bias_correction",)
+    ] = ("equalization", "bias_correction")
     bias_dtype: Annotated[
         DType | None,
         Doc("How biases are stored, of the types the target offers; its default where left out."),

@@ -35,11 +35,21 @@ PassFunction = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeMethodDef:
-    """A way to choose a range from statistics."""
+    """A way to choose a range from statistics.
+
+    Attributes:
+        name: What users write in `quantize.method`.
+        summary: One line.
+        function: Chooses the range.
+        weighed: True if it is given not what was counted but what errors cost and what unseen
+            samples may bring: elements weighed by the importance of their channels, and tails
+            beyond the extremes of the model outputs.
+    """
 
     name: str
     summary: str
     function: RangeFunction
+    weighed: bool = False
 
 
 class SampleReader(Protocol):
@@ -110,13 +120,23 @@ class MetricDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AlgorithmInput:
-    """What an algorithm sees: everything known of the model before it is written as QDQ."""
+    """What an algorithm sees: everything known of the model before it is written as QDQ.
+
+    Attributes:
+        graph: The float graph, with what earlier algorithms changed.
+        plan: Which value is stored in which spec.
+        params: Computes the parameters as they would be now; costs time when first called.
+        stats: What was observed of `graph`, by value.
+        target: Facts of the hardware.
+        pinned: Values whose parameters are given, by hand or by the model, and stay as they are.
+    """
 
     graph: GraphView
     plan: QuantPlan
-    params: ParamSet
+    params: Callable[[], ParamSet]
     stats: Mapping[str, TensorStats]
     target: TargetSpec
+    pinned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

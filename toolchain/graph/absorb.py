@@ -4,6 +4,10 @@ A pair behind an activation `v` goes: whoever read the dequantized value reads `
 parameters are recorded for `v`. A dequantized constant becomes the float constant that it stands
 for. What is no such pair (an integer graph input behind DequantizeLinear, QLinear operators,
 computed scales) is left as it is.
+
+Quantizers leave out a Relu or Clip whose bounds are those of the quantized range: the pair is the
+activation. Where a range begins or ends at 0 behind an operator whose results have both signs, a
+Clip takes the place of the pair, so that the float model still has its activation.
 """
 
 from __future__ import annotations
@@ -16,7 +20,14 @@ from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import PerChannel, PerTensor, QuantParams, QuantSpec
 from toolchain.errors import Code, ModelError, Problem
 from toolchain.graph.attributes import int_of
-from toolchain.graph.edit import absorb, add_initializer, bypass, remove_unread, rewrite
+from toolchain.graph.edit import (
+    absorb,
+    add_initializer,
+    bypass,
+    insert_node,
+    remove_unread,
+    rewrite,
+)
 from toolchain.graph.save import read, save_model
 from toolchain.graph.tensors import constant_of, dtype_of
 from toolchain.numerics.affine import dequantize
@@ -30,6 +41,8 @@ if TYPE_CHECKING:
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 _FLOAT_SUFFIX = "/float"
 """What `toolchain.graph.qdq` puts behind the name of a value in front of its Q."""
+_BOTH_SIGNS = frozenset({"Add", "Conv", "ConvTranspose", "Gemm", "MatMul", "Mul", "Sub"})
+"""Operators whose results are negative and positive, unless an activation follows."""
 _INTEGER_SUFFIXES = ("/quantized", "_quantized")
 """How integer constants are called behind the name of what they stand for."""
 
@@ -89,9 +102,8 @@ class _Absorber:
             return
         key = (source.name, params.scale.tobytes(), params.zero_point.tobytes())
         if key not in self._constants:
-            self._constants[key] = add_initializer(
-                self._model, _float_name(source.name, output.name), dequantize(integers, params)
-            )
+            name, output.name = _float_name(source.name, output.name), None
+            self._constants[key] = add_initializer(self._model, name, dequantize(integers, params))
             if params.spec.dtype is not DType.INT32:
                 self.fixed[self._constants[key]] = params
         output.replace_all_uses_with(self._constants[key])
@@ -110,12 +122,37 @@ class _Absorber:
             first, *readers = readers
             rewrite(first, "Identity", [value])
             value = first.outputs[0]
+        elif known is None and not _is_own_form(value, readers[0].outputs[0]):
+            value = self._clamped(node, value, params)
         self.fixed[value] = params
         for reader in readers:
             if _is_own_form(value, reader.outputs[0]):
                 absorb(reader, value)
             elif not bypass(reader, value):
                 rewrite(reader, "Identity", [value])
+
+    def _clamped(self, node: ir.Node, value: ir.Value, params: QuantParams) -> ir.Value:
+        """`value`, behind a Clip where Q was its activation."""
+        producer, name = value.producer(), value.name
+        low, high = _bounds(params)
+        plain = producer is None or producer.op_type not in _BOTH_SIGNS or value.is_graph_output()
+        if plain or name is None or (low < 0 < high) or self._keeps_sign(producer):
+            return value
+        value.name = f"{name}/unclamped"
+        bounds = [
+            add_initializer(self._model, f"{name}/{label}", np.array(bound, np.float32))
+            for label, bound in (("low", low), ("high", high))
+        ]
+        clamped = insert_node(node, "Clip", [value, *bounds], name, f"{node.name}/clamp")
+        clamped.shape, clamped.type = value.shape, value.type
+        return clamped
+
+    def _keeps_sign(self, producer: ir.Node | None) -> bool:
+        """True for sums and products of values that are never negative."""
+        if producer is None or producer.op_type not in ("Add", "Mul"):
+            return False
+        read = [self.fixed.get(item) for item in producer.inputs if item is not None]
+        return all(found is not None and _bounds(found)[0] == 0 for found in read)
 
     def _dequantizers(self, node: ir.Node) -> list[ir.Node]:
         """The DequantizeLinear nodes behind `node`; none where anything else reads it too."""
@@ -155,6 +192,12 @@ class _Absorber:
                 hint="export the model with that quantization, or in float",
             )
         )
+
+
+def _bounds(params: QuantParams) -> tuple[float, float]:
+    """Smallest and largest real value of one quantized tensor."""
+    spec, scale, point = params.spec, params.scale.max(), params.zero_point
+    return float((spec.qmin - point.max()) * scale), float((spec.qmax - point.min()) * scale)
 
 
 def _as_params(node: ir.Node, scale: Array, points: Array, dtype: DType) -> QuantParams:

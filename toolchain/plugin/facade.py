@@ -88,6 +88,6 @@ class TargetHooks:
             if answer is None:
                 continue
             if not isinstance(answer, kind):
-                raise guard.bad_return(hook, answer, f"{kind.__name__} or None")
+                raise guard.bad_return(f"hook {hook}", answer, f"{kind.__name__} or None")
             return answer
         raise InternalError(Code.INTERNAL, f"Nobody answered the hook {hook}")

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from toolchain.core.dtypes import Array
-from toolchain.core.registry import DataReaderDef, PreprocessorDef, SampleReader
-from toolchain.core.target import TargetDef
+from toolchain.core.registry import (
+    AlgorithmDef,
+    AlgorithmOutput,
+    DataReaderDef,
+    MetricDef,
+    PassDef,
+    PreprocessorDef,
+    RangeMethodDef,
+    SampleReader,
+)
+from toolchain.core.stats import TensorRange
+from toolchain.core.target import Measured, TargetDef, TargetSpec
 from toolchain.errors import Code, PluginError, ToolchainError
 
 Result = TypeVar("Result")
@@ -20,6 +33,16 @@ _MACHINE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENOMEM}
 )
 """Failures of the machine, whoever's code meets them."""
+
+_RESULTS: Mapping[type[Any], type[Any]] = MappingProxyType(
+    {
+        RangeMethodDef: TensorRange,
+        AlgorithmDef: AlgorithmOutput,
+        PassDef: bool,
+        MetricDef: np.ndarray,
+    }
+)
+"""What the function of a record returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +73,12 @@ class Guard:
                 hint="report this to the author of the plugin; `-v` shows the traceback",
             ) from error
 
-    def bad_return(self, hook: str, got: object, wanted: str) -> PluginError:
-        """The error of a hook that returned something else than its contract says."""
+    def bad_return(self, place: str, got: object, wanted: str) -> PluginError:
+        """The error of a hook or function that returned something else than its contract says."""
         return PluginError(
             Code.PLUGIN_BAD_RETURN,
-            "The plugin returned something the hook does not allow",
-            where=f"{self.provider}, hook {hook}",
+            "The plugin returned something that is not allowed",
+            where=f"{self.provider}, {place}",
             got=f"{type(got).__name__}: {str(got)[:80]}",
             allowed=wanted,
         )
@@ -70,7 +93,9 @@ class Guard:
         if isinstance(record, TargetDef):
             return replace(record, spec=self._spec(record.spec))
         functions = {
-            field.name: self._function(value, f"{field.name} of `{record.name}`")
+            field.name: self._function(
+                value, f"{field.name} of `{record.name}`", _RESULTS.get(type(record))
+            )
             for field in fields(record)
             if callable(value := getattr(record, field.name))
         }
@@ -78,22 +103,28 @@ class Guard:
             functions["open"] = self._opening(record)
         return replace(record, **functions)
 
-    def _spec(self, spec: Any) -> Any:
+    def _spec(self, spec: TargetSpec) -> TargetSpec:
         ops = {
             name: replace(
                 support,
                 constraints=tuple(
-                    self._function(rule, f"rule of {name}") for rule in support.constraints
+                    self._function(rule, f"rule of {name}", Measured)
+                    for rule in support.constraints
                 ),
             )
             for name, support in spec.ops.items()
         }
         return replace(spec, ops=ops)
 
-    def _function(self, function: Callable[..., Any], place: str) -> Callable[..., Any]:
+    def _function(
+        self, function: Callable[..., Any], place: str, kind: type[Any] | None
+    ) -> Callable[..., Any]:
         @wraps(function)
         def run(*arguments: Any) -> Any:
-            return self.call(place, lambda: function(*arguments))
+            result = self.call(place, lambda: function(*arguments))
+            if kind is not None and not isinstance(result, kind):
+                raise self.bad_return(place, result, kind.__name__)
+            return result
 
         return run
 

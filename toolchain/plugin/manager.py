@@ -272,12 +272,12 @@ class PluginManager:
         records: list[Any] = []
         for answer in guard.call(f"hook {hook}", caller):
             if not isinstance(answer, Iterable):
-                raise guard.bad_return(hook, answer, f"a list of {kind.__name__}")
+                raise guard.bad_return(f"hook {hook}", answer, f"a list of {kind.__name__}")
             # A generator runs here, and may raise only now.
             records += guard.call(f"hook {hook}", partial(list, answer))
         for record in records:
             if not isinstance(record, kind):
-                raise guard.bad_return(hook, record, kind.__name__)
+                raise guard.bad_return(f"hook {hook}", record, kind.__name__)
         return [guard.guarded(record) for record in records]
 
 

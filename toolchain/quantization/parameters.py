@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
-from toolchain.calibration.ranges.weights import weight_range
 from toolchain.calibration.statistics import merge, stats_of
-from toolchain.core.dtypes import Array
-from toolchain.core.graph_view import GraphView, NodeView
+from toolchain.core.graph_view import GraphView
 from toolchain.core.operators import data_inputs, traits
-from toolchain.core.quant import Edge, ParamSet, PerChannel, QuantParams, QuantPlan, QuantSpec
+from toolchain.core.quant import Edge, ParamSet, QuantParams, QuantPlan, QuantSpec
 from toolchain.core.registry import RangeMethodDef
 from toolchain.core.stats import TensorRange, TensorStats
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, QuantizationError
 from toolchain.numerics.affine import params_from_range
-from toolchain.quantization.bias import bias_params, raise_to_bias
 from toolchain.quantization.groups import sources
+from toolchain.quantization.importance import Channels, channel_importance
+from toolchain.quantization.outlook import Part, outlook
 from toolchain.quantization.useful import clamp, useful_interval
+from toolchain.quantization.weights import Pinned, fit_biases, weight_params
+
+_BOUNDED = frozenset({"Clip", "HardSigmoid", "Sigmoid", "Softmax", "Softsign", "Tanh", "Erf"})
+"""Operators whose results cannot exceed a bound, so that nothing unseen lies beyond it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +48,23 @@ class RangeChoice:
 
     default: Method
     overrides: Mapping[str, Method] = field(default_factory=dict)
-    weight_method: str = "mse"
-    pinned: Mapping[str, Callable[[QuantSpec], QuantParams]] = field(default_factory=dict)
+    weight_method: str = "minmax"
+    pinned: Pinned = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chosen:
-    """Parameters, and which method chose each value's range."""
+    """Parameters, and which method chose each value's range.
+
+    Attributes:
+        params: Parameters of the whole plan.
+        methods: Value name to the range method.
+        without_biases: The same before biases were fitted, from which new biases start.
+    """
 
     params: ParamSet
     methods: Mapping[str, str]
+    without_biases: ParamSet
 
 
 def choose_params(
@@ -68,16 +77,37 @@ def choose_params(
     """Parameters of every stored value, weight, conversion and bias of `plan`.
 
     Activations of one shared group get one range from the merged statistics of all values whose
-    elements they hold. A weight channel whose bias would not fit the accumulator gets a larger scale.
+    elements they hold. A weight channel whose bias would not fit the accumulator gets a larger
+    scale.
 
     Raises:
         QuantizationError: A value of the plan was not observed.
     """
-    return _Chooser(graph, plan, stats, target, choice).run()
+    chooser = _Chooser(graph, plan, stats, target, choice)
+    activations = chooser.run()
+    weights = weight_params(graph, plan, choice.pinned, choice.weight_method, target.min_scale)
+    chosen = Chosen(
+        params=activations,
+        methods=chooser.methods
+        | {n: "pinned" if n in choice.pinned else choice.weight_method for n in weights.values},
+        without_biases=ParamSet(
+            values={**activations.values, **weights.values},
+            edges={**activations.edges, **weights.edges},
+        ),
+    )
+    return with_biases(chosen, graph, plan, target, choice)
+
+
+def with_biases(
+    chosen: Chosen, graph: GraphView, plan: QuantPlan, target: TargetSpec, choice: RangeChoice
+) -> Chosen:
+    """`chosen` for a `graph` that differs in its biases only: no range is searched again."""
+    params = fit_biases(graph, plan, target, choice.pinned, chosen.without_biases)
+    return replace(chosen, params=params)
 
 
 class _Chooser:
-    """Computes the parameters of one plan; lives for the length of one call."""
+    """Computes the parameters of one plan's activations; lives for the length of one call."""
 
     def __init__(
         self,
@@ -94,9 +124,9 @@ class _Chooser:
         self._choice = choice
         self._values: dict[str, QuantParams] = {}
         self._edges: dict[Edge, QuantParams] = {}
-        self._methods: dict[str, str] = {}
+        self.methods: dict[str, str] = {}
 
-    def run(self) -> Chosen:
+    def run(self) -> ParamSet:
         grouped = {value for group in self._plan.shared for value in group}
         singles = [{name} for name in self._plan.specs if name not in grouped]
         for group in (*self._plan.shared, *singles):
@@ -107,13 +137,7 @@ class _Chooser:
             if spec is not None and not self._graph.values[edge.value].is_constant:
                 chosen = self._range(sources(self._graph, edge.value), spec, [edge.value])
                 self._edges[edge] = self._params(chosen, spec)
-        for node in self._graph.nodes:
-            self._choose_weight(node)
-        for node in self._graph.nodes:
-            self._choose_bias(node)
-        return Chosen(
-            params=ParamSet(values=self._values, edges=self._edges), methods=self._methods
-        )
+        return ParamSet(values=self._values, edges=self._edges)
 
     def _is_weight(self, value: str) -> bool:
         return any(
@@ -134,21 +158,41 @@ class _Chooser:
             params, method = self._params(chosen, spec), chosen.method
         for name in members:
             self._values[name] = params
-            self._methods[name] = method
+            self.methods[name] = method
 
     def _range(self, roots: Iterable[str], spec: QuantSpec, members: list[str]) -> TensorRange:
         known = self._known_range(members)
         if known is not None:
             return known
-        merged = reduce(merge, [_without_channels(self._stats_of(name)) for name in roots])
-        if len(members) == 1:
-            merged = clamp(merged, *useful_interval(self._graph, members[0]))
         method = next(
             (self._choice.overrides[name] for name in members if name in self._choice.overrides),
             self._choice.default,
         )
-        chosen = method.definition.function(merged, spec, method.percentile)
-        return self._with_fills(chosen, members)
+        seen = self._seen(list(roots), members, weighed=method.definition.weighed)
+        return self._with_fills(method.definition.function(seen, spec, method.percentile), members)
+
+    def _seen(self, roots: list[str], members: list[str], *, weighed: bool) -> TensorStats:
+        """Statistics of all `roots` as the range method of `members` is to see them."""
+        stats = [self._stats_of(name) for name in roots]
+        if len(members) == 1:
+            limits = useful_interval(self._graph, members[0])
+            stats = [clamp(found, *limits) for found in stats]
+        if weighed:
+            importance = [self._importance.get(name) for name in roots]
+            tails = any(name in self._graph.output_names for name in members)
+            tails = tails and not any(self._is_bounded(name) for name in roots)
+            return outlook(
+                [Part(*part) for part in zip(stats, importance, strict=True)], tails=tails
+            )
+        return stats[0] if len(stats) == 1 else reduce(merge, map(_without_channels, stats))
+
+    @cached_property
+    def _importance(self) -> Mapping[str, Channels]:
+        return channel_importance(self._graph, self._stats)
+
+    def _is_bounded(self, value: str) -> bool:
+        node = self._graph.producers.get(value)
+        return node is not None and node.op_type in _BOUNDED
 
     def _known_range(self, members: list[str]) -> TensorRange | None:
         """A range that the operator itself guarantees (Softmax: 0..1), for values of their own."""
@@ -189,69 +233,9 @@ class _Chooser:
     def _params(self, chosen: TensorRange, spec: QuantSpec) -> QuantParams:
         return params_from_range(chosen.minimum, chosen.maximum, spec, self._target.min_scale)
 
-    def _choose_weight(self, node: NodeView) -> None:
-        """Scales of the weight, large enough for the bias of every node that reads it."""
-        position = traits(node).weight
-        weight = None if position is None else node.input(position)
-        if weight is None or position is None or weight.constant is None:
-            return
-        edge = Edge(weight.name, node.name, position)
-        converted = edge in self._plan.conversions
-        spec = self._plan.conversions[edge] if converted else self._plan.specs.get(weight.name)
-        if spec is None:
-            return
-        params = None if converted else self._values.get(weight.name)
-        if params is None:
-            params = self._weight_params(weight.name, weight.constant, spec)
-        bias = self._bias(node)
-        if bias is not None and weight.name not in self._choice.pinned:
-            params = raise_to_bias(params, self._input_params(node), bias, self._target.bias)
-        if converted:
-            self._edges[edge] = params
-        else:
-            self._values[weight.name] = params
-
-    def _choose_bias(self, node: NodeView) -> None:
-        """Scale of the bias, which follows from those of input and weight."""
-        known = traits(node)
-        if known.bias is None or known.weight is None or self._bias(node) is None:
-            return
-        bias, weight = node.input(known.bias), node.input(known.weight)
-        if bias is None or bias.constant is None or weight is None:
-            return
-        edge = Edge(bias.name, node.name, known.bias)
-        spec = self._plan.conversions.get(edge)
-        if spec is not None:
-            weight_edge = Edge(weight.name, node.name, known.weight)
-            weight_params = self._edges.get(weight_edge) or self._values[weight.name]
-            self._edges[edge] = bias_params(
-                self._input_params(node), weight_params, spec, bias.constant.size
-            )
-
-    def _bias(self, node: NodeView) -> NDArray[np.float32] | None:
-        position = traits(node).bias
-        bias = None if position is None else node.constant_input(position)
-        return None if bias is None else np.asarray(bias, np.float32)
-
-    def _weight_params(self, name: str, array: Array, spec: QuantSpec) -> QuantParams:
-        if name in self._choice.pinned:
-            self._methods[name] = "pinned"
-            return self._choice.pinned[name](spec)
-        axis = spec.granularity.axis if isinstance(spec.granularity, PerChannel) else None
-        low, high = weight_range(
-            np.asarray(array, np.float32), axis, spec, self._choice.weight_method
-        )
-        self._methods[name] = self._choice.weight_method
-        return params_from_range(low, high, spec, self._target.min_scale)
-
-    def _input_params(self, node: NodeView) -> QuantParams:
-        position, value = data_inputs(node)[0]
-        edge = Edge(value.name, node.name, position)
-        return self._edges.get(edge) or self._values[value.name]
-
 
 def _without_channels(stats: TensorStats) -> TensorStats:
-    """`stats` as of a tensor without channels: what a Concat joins has different numbers of them."""
+    """`stats` without channels: what a Concat joins has different numbers of them."""
     none = np.zeros(0)
     return replace(stats, channel_abs_max=none.astype(np.float32), channel_sum=none)
 

@@ -10,10 +10,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from toolchain.calibration.sweep import SweepOptions, sweep
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array
-from toolchain.core.graph_view import GraphView, ValueView
+from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.operators import traits
 from toolchain.core.options import QuantizeOptions, RangePin
+from toolchain.core.progress import SilentProgress
 from toolchain.core.quant import ParamSet, QuantParams, QuantPlan
 from toolchain.core.registry import AlgorithmDef, AlgorithmInput, RangeMethodDef
 from toolchain.core.reports import QuantReport
@@ -21,7 +24,14 @@ from toolchain.core.samples import SampleStore
 from toolchain.core.stats import TensorStats
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, ConfigError
-from toolchain.quantization.parameters import Chosen, Method, RangeChoice, choose_params
+from toolchain.graph.observe import write_observed
+from toolchain.quantization.parameters import (
+    Chosen,
+    Method,
+    RangeChoice,
+    choose_params,
+    with_biases,
+)
 from toolchain.quantization.pins import fixed_functions, pin_functions
 from toolchain.quantization.qdq import write_quantized
 from toolchain.quantization.report import quant_report
@@ -77,40 +87,9 @@ def quantize_model(
         ConfigError: Unknown range methods or algorithms.
         QuantizationError: A value that was not observed.
     """
-    choice = _choice(graph, plan, given)
-    chosen = choose_params(graph, plan, given.stats, given.target, choice)
-    replaced: dict[str, Array] = {}
-    summaries: list[str] = []
-    for name in given.options.algorithms:
-        algorithm = lookup(given.algorithms, name, "algorithm", "quantize.algorithms")
-        changed = algorithm.function(
-            AlgorithmInput(
-                graph=_with_constants(graph, replaced),
-                plan=plan,
-                params=chosen.params,
-                stats=given.stats,
-                target=given.target,
-            )
-        )
-        replaced |= changed.constants
-        summaries.append(changed.summary)
-    if replaced:
-        chosen = choose_params(
-            _with_constants(graph, replaced), plan, given.stats, given.target, choice
-        )
-    return _write(source, destination, graph, plan, given, chosen, replaced, tuple(summaries))
-
-
-def _write(
-    source: Path,
-    destination: Path,
-    graph: GraphView,
-    plan: QuantPlan,
-    given: Quantization,
-    chosen: Chosen,
-    replaced: Mapping[str, Array],
-    summaries: tuple[str, ...],
-) -> Quantized:
+    run = _Run(source, graph, plan, given)
+    summaries = tuple(run.apply(name) for name in given.options.algorithms)
+    chosen = run.chosen()
     precision = {name: asked.precision for name, asked in given.asked.items()}
     report = quant_report(
         graph, plan, chosen.params, chosen.methods, given.target, precision, summaries
@@ -121,10 +100,91 @@ def _write(
         graph=graph,
         plan=plan,
         params=chosen.params,
-        replaced=replaced,
+        replaced=run.replaced,
         float_nodes=tuple(row.node for row in report.islands),
     )
-    return Quantized(model=model, params=chosen.params, report=report)
+    return Quantized(
+        model=model,
+        params=chosen.params,
+        report=replace(report, extra_forwards=run.extra_forwards),
+    )
+
+
+class _Run:
+    """What the algorithms change, and the parameters that follow; lives for the length of one call.
+
+    Attributes:
+        replaced: New arrays of initializers, by name.
+        extra_forwards: Forward runs of the model beyond those of the calibration sweep.
+    """
+
+    def __init__(
+        self, source: Path, graph: GraphView, plan: QuantPlan, given: Quantization
+    ) -> None:
+        self.replaced: dict[str, Array] = {}
+        self.extra_forwards = 0
+        self._source = source
+        self._graph = graph
+        self._plan = plan
+        self._given = given
+        self._stats = given.stats
+        self._choice = _choice(graph, plan, given)
+        self._biases = frozenset(
+            bias.name for node in graph.nodes if (bias := _bias_of(node)) is not None
+        )
+        self._chosen: Chosen | None = None
+
+    def chosen(self) -> Chosen:
+        """The parameters as they are now; ranges are searched only where something changed them."""
+        if self._chosen is None:
+            self._chosen = choose_params(
+                self._graph, self._plan, self._stats, self._given.target, self._choice
+            )
+        return self._chosen
+
+    def apply(self, name: str) -> str:
+        """Run the algorithm of that name and take over what it changes; its line for the report."""
+        algorithm = lookup(self._given.algorithms, name, "algorithm", "quantize.algorithms")
+        output = algorithm.function(
+            AlgorithmInput(
+                graph=self._graph,
+                plan=self._plan,
+                params=lambda: self.chosen().params,
+                stats=self._stats,
+                target=self._given.target,
+                pinned=frozenset(self._choice.pinned),
+            )
+        )
+        self.replaced |= output.constants
+        self._graph = _with_constants(self._graph, output.constants)
+        if output.changed_values:
+            self._observe(output.changed_values)
+        if not output.changed_values and output.constants.keys() <= self._biases:
+            self._refit_biases()
+        else:
+            self._chosen = None
+        return output.summary
+
+    def _refit_biases(self) -> None:
+        if self._chosen is not None:
+            self._chosen = with_biases(
+                self._chosen, self._graph, self._plan, self._given.target, self._choice
+            )
+
+    def _observe(self, changed: frozenset[str]) -> None:
+        """Observe those of the changed values that were observed before, on all samples."""
+        values = [name for name in self._stats if name in changed]
+        model = self._given.scratch / "observed.onnx"
+        write_observed(self._source, self.replaced, values, model)
+        options = SweepOptions(threads=self._given.threads)
+        stats, cost = sweep(model, values, self._given.samples, options, SilentProgress())
+        self._stats = {**self._stats, **stats}
+        self.extra_forwards += cost.forwards
+
+
+def _bias_of(node: NodeView) -> ValueView | None:
+    position = traits(node).bias
+    return None if position is None else node.input(position)
 
 
 def _choice(graph: GraphView, plan: QuantPlan, given: Quantization) -> RangeChoice:
@@ -158,9 +218,7 @@ def _overrides(
             if asked.method is None
             else lookup(given.methods, asked.method, "range method", where)
         )
-        method = Method(
-            definition=definition, percentile=asked.percentile or default.percentile
-        )
+        method = Method(definition=definition, percentile=asked.percentile or default.percentile)
         for output in node.outputs:
             found[plan.fused.get(output.name, output.name)] = method
     return found
@@ -189,6 +247,7 @@ def _with_constants(graph: GraphView, replaced: Mapping[str, Array]) -> GraphVie
     """`graph` as it looks with other arrays in some initializers."""
     if not replaced:
         return graph
+
     def changed(value: ValueView) -> ValueView:
         array = replaced.get(value.name)
         return value if array is None else replace(value, constant=np.asarray(array))

@@ -31,7 +31,7 @@ _INTERVALS: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 
 def useful_interval(graph: GraphView, value: str) -> tuple[float, float]:
-    """The interval outside of which no reader of `value` changes its result; infinite for others."""
+    """The interval outside of which no reader of `value` changes its result, else infinite."""
     uses = graph.uses(value)
     if not uses or value in graph.output_names:
         return -_INFINITY, _INFINITY

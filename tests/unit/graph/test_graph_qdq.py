@@ -28,8 +28,8 @@ def params(
 def write(make_text_model: Callable, graph_of: Callable, tmp_path: Path) -> Callable:
     """Write Q/DQ into a graph in text form; the protobuf of the result."""
 
-    def make(body: str, inputs: str, outputs: str, constants: dict, **places: object):
-        graph_of(make_text_model(body, inputs, outputs, **constants))
+    def make(body: str, inputs: str, outputs: str, initial: dict, **places: object):
+        graph_of(make_text_model(body, inputs, outputs, **initial))
         given = {
             "activations": {},
             "constants": (),

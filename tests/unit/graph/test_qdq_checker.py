@@ -18,6 +18,7 @@ CONSTANTS = {
     "wq": np.ones((2, 2, 1, 1), np.int8),
     "wf": np.ones((2, 2, 1, 1), np.float32),
     "cq": np.ones((2, 1, 1), np.int8),
+    "two": np.ones(4, np.int64),
     "cf": np.ones((2, 1, 1), np.float32),
 }
 
@@ -40,7 +41,7 @@ CASES = {
         f"{IN} e = Sin(d) f = Cos(e) c = Relu(f) {OUT}",
         ["e", "f", "c"],
     ),
-    "no float data": ("n = Shape(x) y = Expand(x, n)", ["y"]),
+    "no float data": (f"{IN} i = Add(two, two) c = Reshape(d, i) {OUT}", []),
 }
 
 

@@ -8,8 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from toolchain.core.dtypes import DType
 from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.view import read_view
+from toolchain.program.records import Conv, FloatOp, ToFloat
+from toolchain.quantization.precision import NodePrecision
 
 
 def weights(*shape: int, seed: int = 0, scale: float = 0.5) -> np.ndarray:
@@ -160,8 +163,7 @@ CASES = {
         {"s": np.array([1, 1, 3, 3], np.float32)},
     ),
     "linear resize, pytorch": Case(
-        "y = Resize <coordinate_transformation_mode='pytorch_half_pixel', mode='linear'>"
-        "(x, , , n)",
+        "y = Resize <coordinate_transformation_mode='pytorch_half_pixel', mode='linear'>(x, , , n)",
         "Resize",
         {"n": np.array([1, 4, 1, 13], np.int64)},
     ),
@@ -205,3 +207,38 @@ def test_unary_functions_of_positive_numbers(
     built = build(model)
     assert [type(op).__name__ for op in built.program.operations][3] == "Table"
     compare_layers(built.qdq_path, built.program, built.samples).check()
+
+
+def test_accumulator_handed_out_in_float(
+    make_text_model: Callable, build: Callable, compare_layers: Callable
+):
+    asked = {"c_node": NodePrecision(output_dtype=DType.FLOAT32)}
+    model = make_text_model(
+        "c = Conv(x, w, b) y = Sin(c)", "float[1,4,9,7] x", "float[N,M,H,W] y", **CONV
+    )
+    built = build(model, precision=asked)
+    quantize, conv, island = built.program.operations
+    assert isinstance(conv, Conv)
+    assert isinstance(conv.finish, ToFloat)
+    assert isinstance(island, FloatOp)
+    assert [type(quantize).__name__, island.op_type] == ["Quantize", "Sin"]
+    assert built.report.islands[0].node == "y_node"
+    compare_layers(built.qdq_path, built.program, built.samples).check()
+
+
+def test_float_biases(make_text_model: Callable, build: Callable, compare_layers: Callable):
+    model = make_text_model("y = Conv(x, w, b)", "float[1,4,9,7] x", "float[N,M,H,W] y", **CONV)
+    built = build(model, bias_dtype=DType.FLOAT32)
+    x = built.params.values["x"].scale
+    scales = (x * built.params.values["w"].scale).astype(np.float64)
+    expected = np.rint(CONV["b"].astype(np.float64) / scales)
+    np.testing.assert_array_equal(built.program.constants["y_node/bias"], expected)
+    compare_layers(built.qdq_path, built.program, built.samples).check(share=0.99)
+
+
+def test_functions_of_whole_axes_are_no_tables(make_text_model: Callable, build: Callable):
+    model = make_text_model(
+        "a = Tanh(x) y = ReduceMean(a, k)", "float[3,50] x", "float[N,M] y", k=np.array([1])
+    )
+    kinds = [type(op).__name__ for op in build(model).program.operations]
+    assert kinds == ["Quantize", "Table", "Dequantize", "FloatOp"]

@@ -55,8 +55,14 @@ def make_samples(
     return SampleStore(folder=folder, inputs=inputs, names=("0", "1", "2"))
 
 
-@pytest.mark.parametrize("dtype", [DType.INT8, DType.UINT8])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "dtype"),
+    [
+        *((model, DType.INT8) for model in MODELS),
+        ("cifar10_resnet20", DType.UINT8),
+        ("mlperftiny_kws_dscnn", DType.UINT8),
+    ],
+)
 def test_layers_of_the_zoo(
     tmp_path: Path, build: Callable, compare_layers: Callable, model: str, dtype: DType
 ):

@@ -11,8 +11,9 @@ from toolchain.core.registry import RangeMethodDef
 RANGE_METHODS: tuple[RangeMethodDef, ...] = (
     RangeMethodDef(
         name="default",
-        summary="Per tensor the best of minmax, percentile and mse, clipping weighed heavier",
+        summary="Least expected squared error that reaches the model outputs",
         function=default,
+        weighed=True,
     ),
     RangeMethodDef(
         name="minmax", summary="From the smallest to the largest element", function=minmax

@@ -2,8 +2,8 @@
 
 Quantized weights shift the mean of every output channel by sum over (c, k) of (W - Wq)[m, c, k] *
 E[x_c]. Adding that to the bias removes the shift (Nagel et al., Data-Free Quantization Through
-Weight Equalization and Bias Correction, 2019, section 4.2). E[x_c] comes from the calibration sweep;
-windows that overlap the padding see a little less, which is ignored.
+Weight Equalization and Bias Correction, 2019, section 4.2). E[x_c] comes from the calibration
+sweep; windows that overlap the padding see a little less, which is ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from toolchain.core.graph_view import NodeView
 from toolchain.core.operators import data_inputs, traits, weight_input
-from toolchain.core.quant import Edge, QuantParams
+from toolchain.core.quant import Edge, ParamSet, QuantParams
 from toolchain.core.registry import AlgorithmInput, AlgorithmOutput
 from toolchain.numerics.affine import fake_quantize
 from toolchain.quantization.groups import sources
@@ -25,11 +25,12 @@ def correct_biases(given: AlgorithmInput) -> AlgorithmOutput:
     Biases that several nodes share are left alone.
     """
     corrected: dict[str, NDArray[np.float32]] = {}
+    params = given.params()
     for node in given.graph.nodes:
         bias = node.input(2)
         if node.op_type not in ("Conv", "Gemm") or bias is None or bias.constant is None:
             continue
-        shift = _shift(node, given)
+        shift = _shift(node, given, params)
         if shift is not None and len(given.graph.uses(bias.name)) == 1:
             corrected[bias.name] = np.asarray(bias.constant + shift, np.float32)
     return AlgorithmOutput(
@@ -39,15 +40,15 @@ def correct_biases(given: AlgorithmInput) -> AlgorithmOutput:
     )
 
 
-def _shift(node: NodeView, given: AlgorithmInput) -> NDArray[np.float64] | None:
+def _shift(node: NodeView, given: AlgorithmInput, params: ParamSet) -> NDArray[np.float64] | None:
     """E[W x] - E[Wq x] per output channel, or None where it cannot be known."""
     weight = weight_input(node)
-    params = None if weight is None else _weight_params(node, given)
+    own = None if weight is None else _weight_params(node, params)
     means = _input_means(node, given)
-    if weight is None or weight.constant is None or params is None or means is None:
+    if weight is None or weight.constant is None or own is None or means is None:
         return None
     array = np.asarray(weight.constant, np.float32)
-    error = array.astype(np.float64) - fake_quantize(array, params)
+    error = array.astype(np.float64) - fake_quantize(array, own)
     if node.op_type == "Gemm":
         matrix = error if node.int_attribute("transB", 0) else error.T
         return matrix @ means if matrix.shape[1] == means.size else None
@@ -62,13 +63,13 @@ def _shift(node: NodeView, given: AlgorithmInput) -> NDArray[np.float64] | None:
     return shift
 
 
-def _weight_params(node: NodeView, given: AlgorithmInput) -> QuantParams | None:
+def _weight_params(node: NodeView, params: ParamSet) -> QuantParams | None:
     position = traits(node).weight or 0
     weight = node.input(position)
     if weight is None:
         return None
     edge = Edge(weight.name, node.name, position)
-    return given.params.edges.get(edge) or given.params.values.get(weight.name)
+    return params.edges.get(edge) or params.values.get(weight.name)
 
 
 def _input_means(node: NodeView, given: AlgorithmInput) -> NDArray[np.float64] | None:
