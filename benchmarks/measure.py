@@ -21,10 +21,13 @@ class Times:
     """Seconds of one thing, once per round.
 
     Attributes:
-        rounds: One figure per round, in order.
+        rounds: Wall time of every round, in order.
+        cpu: Time on all cores, alike: other work on the machine adds least to it, but threads that
+            spin while they wait do.
     """
 
     rounds: tuple[float, ...]
+    cpu: tuple[float, ...]
 
     @property
     def best(self) -> float:
@@ -45,23 +48,28 @@ class Ratio:
         best: Best round over best round; what is judged, because other work on the machine can
             only add to a time.
         middle: Median over median.
+        cpu: Best over best of the time on all cores.
     """
 
     best: float
     middle: float
+    cpu: float
 
     def __str__(self) -> str:
-        """Both figures."""
-        return f"{self.best:.2f} (median {self.middle:.2f})"
+        """All three figures."""
+        return f"{self.best:.2f} (median {self.middle:.2f}, cpu {self.cpu:.2f})"
 
 
 def by_turns(things: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
     """Seconds that each of `things` takes, all of them once per round: A B A B ..."""
-    seconds: dict[str, list[float]] = {name: [] for name in things}
+    wall: dict[str, list[float]] = {name: [] for name in things}
+    cpu: dict[str, list[float]] = {name: [] for name in things}
     for _ in range(rounds):
         for name, thing in things.items():
-            seconds[name].append(seconds_of(thing))
-    return {name: Times(rounds=tuple(found)) for name, found in seconds.items()}
+            begun = time.process_time()
+            wall[name].append(seconds_of(thing))
+            cpu[name].append(time.process_time() - begun)
+    return {name: Times(rounds=tuple(wall[name]), cpu=tuple(cpu[name])) for name in things}
 
 
 def seconds_of(thing: Callable[[], object]) -> float:
@@ -73,7 +81,7 @@ def seconds_of(thing: Callable[[], object]) -> float:
 
 def ratio(a: Times, b: Times) -> Ratio:
     """Time of `a` over time of `b`."""
-    return Ratio(best=a.best / b.best, middle=a.middle / b.middle)
+    return Ratio(best=a.best / b.best, middle=a.middle / b.middle, cpu=min(a.cpu) / min(b.cpu))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

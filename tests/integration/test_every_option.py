@@ -102,12 +102,18 @@ CHANGES: dict[str, Change] = {
         after={"optimize.atol": 0.0},
         fails=Code.PASS_CHANGED_RESULT,
     ),
-    "quantize.method": Change(after={"quantize.method": "minmax"}),
+    "quantize.method": Change(
+        before={"quantize.method": "percentile"}, after={"quantize.method": "minmax"}
+    ),
     "quantize.percentile": Change(
         base={"quantize.method": "percentile"}, after={"quantize.percentile": 0.9}
     ),
-    "quantize.weight_method": Change(after={"quantize.weight_method": "minmax"}),
-    "quantize.algorithms": Change(after={"quantize.algorithms": []}),
+    "quantize.weight_method": Change(
+        before={"quantize.weight_method": "mse"}, after={"quantize.weight_method": "minmax"}
+    ),
+    "quantize.algorithms": Change(
+        before={"quantize.algorithms": ["bias_correction"]}, after={"quantize.algorithms": []}
+    ),
     "quantize.bias_dtype": Change(after={"quantize.bias_dtype": "float32"}),
     "quantize.unsupported": Change(
         kind="float", after={"quantize.unsupported": "error"}, fails=Code.UNSUPPORTED_OP

@@ -36,7 +36,7 @@ class Stored:
     """One quantized tensor in all three forms.
 
     Attributes:
-        name: Name in the float model and, dequantized, in the QDQ model.
+        name: Name in the float model and, dequantized, in the QDQ model; inputs have their own.
         integers: Name of its integers, in the QDQ model and in the program.
         params: Its numbers.
     """
@@ -127,8 +127,16 @@ class _Forms:
 
 def _stored(graph: GraphView, program: Program) -> list[Stored]:
     """Every tensor that both the QDQ model and the program store as integers."""
+    inputs = {
+        use.node.outputs[0].name: value.name
+        for value in graph.inputs
+        for use in graph.uses(value.name)
+        if use.node.op_type == "QuantizeLinear"
+    }
     found = {
-        stored.name: Stored(name=name, integers=stored.name, params=stored.params)
+        stored.name: Stored(
+            name=inputs.get(stored.name, name), integers=stored.name, params=stored.params
+        )
         for name, stored in dequantized_values(graph, program.rounding).items()
         if stored.constant is None and stored.name in program.tensors
     }

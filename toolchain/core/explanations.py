@@ -387,7 +387,7 @@ _SYSTEM = {
     ),
     Code.CACHE_DAMAGED: _Text(
         "The build cache is damaged",
-        "A file of a finished stage is missing or is not what the stage wrote; nothing is built on it.",
+        "A file of a finished stage is missing or changed; nothing is built on it.",
         "Somebody removed or edited files below `.cache` in the output folder.",
         "`tc clean --cache` removes the cache; the next build fills it again.",
     ),

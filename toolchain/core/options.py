@@ -1,7 +1,7 @@
 """Everything a user can set, as frozen records.
 
-This is the one definition of every option: the config floor validates files into these records and
-generates the schema and the reference from them. A `Doc` gives the text, `annotated_types` the limits.
+This is the one definition of every option: the config floor validates files into these records
+and generates schema and reference from them. `Doc` gives the text, `annotated_types` the limits.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class InputOptions:
     preprocess: Annotated[
         str,
         Doc(
-            "Preprocessor: `auto` (images as `image`, arrays as `array`), `image`, `array`, or a plugin's."
+            "Preprocessor: `auto` (images: `image`, arrays: `array`), `image`, `array`, or a "
+            "plugin's."
         ),
     ] = "auto"
     resize: Annotated[
@@ -147,8 +148,8 @@ class CalibrationOptions:
     data: Annotated[
         str | Mapping[str, str],
         Doc(
-            "Samples: an image folder, a list file (.txt), .npy, or .npz (`file.npz:key` for one array). "
-            "A table of input name to path where the model has several inputs."
+            "Samples: an image folder, a list file (.txt), .npy, or .npz (`file.npz:key` for one "
+            "array). A table of input name to path where the model has several inputs."
         ),
     ]
     samples: Annotated[
@@ -195,7 +196,8 @@ class QuantizeOptions:
     method: Annotated[
         str,
         Doc(
-            "Range method of activations: `default`, `minmax`, `percentile`, `mse`, `kl`, or a plugin's."
+            "Range method of activations: `default`, `minmax`, `percentile`, `mse`, `kl`, or a "
+            "plugin's."
         ),
     ] = "default"
     percentile: Annotated[
@@ -216,7 +218,8 @@ class QuantizeOptions:
     unsupported: Annotated[
         Unsupported,
         Doc(
-            "An operator the target cannot run on integers runs in float (`cpu`) or is an error (`error`)."
+            "An operator the target cannot run on integers runs in float (`cpu`) or is an error "
+            "(`error`)."
         ),
     ] = Unsupported.CPU
 

@@ -60,7 +60,7 @@ class SampleReader(Protocol):
         ...
 
     def read(self, index: int) -> Array:
-        """Sample `index`: an image as uint8 (height, width, channels) in RGB, or an array as stored."""
+        """Sample `index`: an image as uint8 (height, width, 3) in RGB, or an array as stored."""
         ...
 
 

@@ -175,11 +175,9 @@ def _is_published(folder: Path) -> bool:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    target = folder.name.removesuffix(FAILED)
-    return isinstance(manifest, dict) and (manifest.get("target"), "toolchain" in manifest) == (
-        target,
-        True,
-    )
+    if not isinstance(manifest, dict) or "toolchain" not in manifest:
+        return False
+    return manifest.get("target") == folder.name.removesuffix(FAILED)
 
 
 def _in_use(folder: Path) -> bool:

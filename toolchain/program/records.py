@@ -238,7 +238,7 @@ class Softmax(Operation):
 
     Attributes:
         axis: Axis, >= 0.
-        exponentials: int32 constant of 256 entries: rint(exp(-d * scale_in) * 2**23) for d = 0..255.
+        exponentials: int32 constant of 256 entries: rint(exp(-d * scale_in) * 2**23), d = 0..255.
     """
 
     axis: int
@@ -251,8 +251,8 @@ class Softmax(Operation):
 class Resize(Operation):
     """Separable resize of the spatial axes by precomputed positions and weights.
 
-    For every axis in `axes`, one after the other in that order: out[i] = x[low[i]] * (1 - weight[i])
-    + x[high[i]] * weight[i]. Nearest has `weights` None: a pure gather of x[low[i]] on any type.
+    For every axis in `axes`, one after the other: out[i] = x[low[i]] * (1 - weight[i]) +
+    x[high[i]] * weight[i]. Nearest has `weights` None: a pure gather of x[low[i]] on any type.
     Linear works on float32(x - x_zero_point), each axis in float32 as two products and one sum
     without contraction, and ends with saturate(round(value * factor) + zero_point).
 

@@ -5,7 +5,8 @@ error of power 1 in channel c of a convolution's input adds the sum over (m, k) 
 times the importance of output channel m. Carried from the outputs back to the inputs this gives
 every channel its noise gain (after Sakr, Kim and Shanbhag, Analytical Guarantees on Numerical
 Precision of Deep Neural Networks, 2017, with powers of weights in place of gradients). Activation
-functions are taken as lines of slope 1, but a channel that is always 0 lets nothing through.
+functions are taken as lines of slope 1: what they hide of an error and what errors of neighbours
+have in common about even out. A channel that is always 0 lets nothing through.
 """
 
 from __future__ import annotations

@@ -24,20 +24,22 @@ def check_support(
     """Make sure that every node runs somewhere.
 
     Args:
+        graph: The float graph.
+        plan: How its values are stored.
+        target: Facts of the hardware.
+        precision: What rules ask, by node name.
         policy: CPU lets what the target cannot run on integers run in float; ERROR forbids it.
         float_ops: Operators that can run in float.
 
     Raises:
-        UnsupportedOpError: Nodes that cannot run, or may not by `policy`; all of them, each with the
-            rule it breaks and what was measured.
+        UnsupportedOpError: Nodes that cannot run, or may not by `policy`; all of them, each with
+            the rule it breaks and what was measured.
     """
     problems = []
     for node in graph.nodes:
         standard = node.domain in ("", "ai.onnx") and node.op_type in float_ops
         reason = float_reason(node, plan, target, precision.get(node.name))
-        forbidden = (
-            policy is Unsupported.ERROR and reason is not None and reason != RULE_REASON
-        )
+        forbidden = policy is Unsupported.ERROR and reason is not None and reason != RULE_REASON
         runs = reason is None and node.op_type in target.ops
         if forbidden or not (standard or runs):
             problems.append(
@@ -53,4 +55,3 @@ def check_support(
             )
     if problems:
         raise UnsupportedOpError.of(problems)
-

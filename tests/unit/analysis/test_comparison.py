@@ -66,7 +66,7 @@ def test_cosine_of_the_worst_sample(built: Any) -> None:
         float(a.ravel() @ b.ravel() / np.linalg.norm(a) / np.linalg.norm(b))
         for a, b in zip(real, reference, strict=True)
     )
-    assert values(report, "float_reference") == {"y": pytest.approx(worst, abs=1e-12)}
+    assert values(report, "float_reference") == {"y": pytest.approx(worst, abs=1e-6)}
     assert report.samples == 4
     assert report.passed
 
@@ -77,7 +77,7 @@ def test_allclose_is_the_share_of_the_tolerance(built: Any) -> None:
     real, reference = outputs(built)
     excess = np.max(np.abs(real - reference) / (0.02 + 0.05 * np.abs(real)))
     (row,) = [row for row in report.rows if row.comparison == "float_reference"]
-    assert row.value == pytest.approx(excess, rel=1e-6)
+    assert row.value == pytest.approx(excess, rel=1e-3)
     assert (row.limit, row.passed) == (1.0, bool(excess <= 1.0))
 
 
@@ -122,14 +122,12 @@ def test_a_difference_in_one_layer_shows_there_and_not_behind_it(built: Any) -> 
     name, weights = next(
         (name, array) for name, array in program.constants.items() if array.ndim == 4
     )
-    spoilt = {
-        **program.constants,
-        name: np.clip(weights.astype(int) + 9, -127, 127).astype(np.int8),
-    }
+    other = np.clip(weights.astype(int) + 9, -127, 127).astype(np.int8)
+    spoilt = {**program.constants, name: other}
     built.program = replace(program, constants=spoilt)
     report = check(built, qdq_reference=CompareOptions(metric=Metric.EXACT), samples=2)
     found = values(report, "qdq_reference")
-    assert found["r"] > 50
+    assert found["r"] > 10
     assert (found["x"], found["p"], found["f"]) == (0, 0, 0)
     assert not report.passed
 

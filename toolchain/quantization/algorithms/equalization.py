@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ LEAST_GAIN = 2.0
 """How many times smaller the noise of a group must become. Evened channels lose the room that small
 ones had for what unseen samples bring, so a small gain is none."""
 
+LEAST_SHARE = 0.05
+"""Share of the noise of all values that must be saved: what changes has to be observed again."""
+
 _EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SMALLEST = 1.0 / 64.0
 """No channel is enlarged more than 64 times."""
@@ -47,11 +51,15 @@ def equalize(given: AlgorithmInput) -> AlgorithmOutput:
     scene = _Scene(given.graph, given.plan, given.stats, importance)
     constants: dict[str, NDArray[np.float64]] = {}
     changed: list[ChannelGroup] = []
+    saved = 0.0
     for group in channel_groups(given.graph, given.plan, given.pinned):
-        scales = _scales(group, scene, constants)
-        if scales is not None:
-            constants |= _scaled(group, scales, constants)
+        found = _scales(group, scene, constants)
+        if found is not None:
+            constants |= _scaled(group, found.scales, constants)
             changed.append(group)
+            saved += found.saved
+    if saved < LEAST_SHARE * scene.total_noise():
+        constants, changed = {}, []
     return AlgorithmOutput(
         constants={name: array.astype(np.float32) for name, array in constants.items()},
         changed_values=frozenset(name for group in changed for name in group.values),
@@ -72,14 +80,26 @@ class _Scene:
         """Spec of a stored value."""
         return self.plan.specs[value]
 
+    def total_noise(self) -> float:
+        """Rounding noise of all stored values that reaches the outputs."""
+        stored = (name for name in self.plan.specs if _is_observed(name, self))
+        return sum(_value_noise(name, np.ones(1), self) for name in stored)
+
     def elements(self, value: str) -> int:
         """Elements per channel; a dimension that is not known counts once."""
         shape = self.graph.values[value].shape or ()
         return prod(dim or 1 for dim in shape[2:])
 
 
-def _scales(group: ChannelGroup, scene: _Scene, constants: _Constants) -> Channels | None:
-    """What channels are divided by, the largest 1, or None where too little would be gained."""
+class _Scaling(NamedTuple):
+    """What channels are divided by, the largest 1, and the noise that this saves."""
+
+    scales: Channels
+    saved: float
+
+
+def _scales(group: ChannelGroup, scene: _Scene, constants: _Constants) -> _Scaling | None:
+    """The scaling of the least noise, or None where too little would be gained."""
     stored = [name for name in group.values if _is_observed(name, scene)]
     sizes = [scene.stats[name].channel_abs_max.astype(np.float64) for name in stored]
     if not stored or len({size.size for size in sizes}) != 1:
@@ -93,7 +113,9 @@ def _scales(group: ChannelGroup, scene: _Scene, constants: _Constants) -> Channe
         for scales in tried
     ]
     best = int(np.argmin(noise))
-    return tried[best] if noise[best] * LEAST_GAIN <= noise[0] and best > 0 else None
+    if best == 0 or noise[best] * LEAST_GAIN > noise[0]:
+        return None
+    return _Scaling(tried[best], noise[0] - noise[best])
 
 
 def _is_observed(name: str, scene: _Scene) -> bool:
@@ -111,7 +133,8 @@ def _value_noise(name: str, scales: Channels, scene: _Scene) -> float:
     sizes = seen.channel_abs_max.astype(np.float64)
     width = (max(seen.maximum, 0.0) - min(seen.minimum, 0.0)) / sizes.max()
     step = width * (sizes / scales).max() / (spec.qmax - spec.qmin)
-    return float(step**2 / 12.0 * (scales**2 @ scene.importance[name]) * scene.elements(name))
+    reaching = (scales**2 * scene.importance[name]).sum() * scene.elements(name)
+    return float(step**2 / 12.0 * reaching)
 
 
 def _weight_noise(node: NodeView, scales: Channels, scene: _Scene, constants: _Constants) -> float:

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CONFIG = ROOT / "configs" / "quickstart.toml"
+SMALL = ["--set", "evaluation.samples=10"]
+
+
+def output_of(script, *arguments):
+    command = [sys.executable, str(ROOT / "benchmarks" / script), "--config", str(CONFIG)]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "printed"),
+    [
+        ("sweep.py", ["--samples", "3", "--rounds", "1"], r"quickstart.*\d\.\d+ \(median"),
+        ("interpreter.py", ["--samples", "2", "--rounds", "1"], r"quickstart.*\d\.\d+ \(median"),
+        ("quantize_speed.py", ["--samples", "3", "--rounds", "1"], r"quickstart.*\d \(median"),
+        ("memory.py", ["--samples", "3", "4", *SMALL], r"quickstart +ratio +\d\.\d{3}"),
+        ("accuracy.py", ["--samples", "5", "--evaluation", "10"], r"verdict.*[+-]\d+\.\d+"),
+        ("rebuild.py", ["--rounds", "1", *SMALL], r"unchanged, best.*optimize, quantize"),
+    ],
+)
+def test_every_benchmark_prints_its_ratio(script, arguments, printed):
+    assert re.search(printed, output_of(script, *arguments))
+
+
+def test_threads_limit_the_cores():
+    shown = output_of("sweep.py", "--samples", "2", "--rounds", "1", "--threads", "1")
+    assert "1 threads" in shown
