@@ -126,7 +126,7 @@ def test_a_failing_check_leaves_the_artifact_alone(project: Any) -> None:
 def test_a_failing_check_on_the_command_line(command: Any, project: Any) -> None:
     answer = command("build", "-c", fails_the_check(project).write(), "-t", "riscv", "-q")
     assert answer.code == 1
-    assert answer.err.startswith("error[TC601]: float_reference differ beyond the tolerance")
+    assert answer.err.startswith("error[TC601]: float_reference is beyond its tolerance")
     assert not project.target.exists()
     assert (project.output / "riscv.failed" / "manifest.json").is_file()
 

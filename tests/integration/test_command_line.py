@@ -72,16 +72,16 @@ def test_a_rebuild_shows_what_came_from_the_cache(command: Any, project: Any) ->
 
 def test_clean(command: Any, project: Any) -> None:
     file = project.write()
-    assert command("clean", "-c", file, "-t", "riscv").out.endswith("freed 0 B\n")
+    assert command("clean", "-c", file).out.endswith("freed 0 B\n")
     project.build()
     mine = project.output / "notes.txt"
     mine.write_text("keep")
-    freed = json.loads(command("clean", "-c", file, "-t", "riscv", "--cache", "--format=json").out)
+    freed = json.loads(command("clean", "-c", file, "--cache", "--format=json").out)
     assert freed["freed_bytes"] > 10_000
     assert not (project.output / ".cache").exists()
     assert project.files()
     assert project.build().cached == ()
-    assert command("clean", "-c", file, "-t", "riscv").code == 0
+    assert command("clean", "-c", file).code == 0
     assert [path.name for path in project.output.iterdir()] == ["notes.txt"]
     assert mine.read_text() == "keep"
 
@@ -93,7 +93,7 @@ def test_clean_refuses_a_folder_that_is_no_build(command: Any, project: Any) -> 
     (folder / "riscv").mkdir()
     (folder / "riscv" / "manifest.json").write_text('{"name": "a web page"}')
     for more in ((), ("--cache",)):
-        answer = command("clean", "-c", project.write(), "-t", "riscv", *more)
+        answer = command("clean", "-c", project.write(), *more)
         assert answer.code == 2
         assert "error[TC104]: The folder holds no build, so nothing is removed" in answer.err
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 2
@@ -103,7 +103,7 @@ def test_clean_where_only_results_are_left(command: Any, project: Any) -> None:
     project.build()
     file = project.write()
     assert command("clean", "-c", file, "-t", "riscv", "--cache").code == 0
-    assert command("clean", "-c", file, "-t", "riscv").code == 0
+    assert command("clean", "-c", file).code == 0
     assert not project.output.exists()
 
 

@@ -68,7 +68,7 @@ def test_a_loss_beyond_the_limit_fails_the_build(command: Any, project: Any, tru
     )
     answer = command("build", "-c", bad.write(), "-t", "riscv", "-q")
     assert answer.code == CheckFailed.exit_code
-    assert answer.err.startswith(f"error[{Code.CHECK_FAILED}]: accuracy differ beyond")
+    assert answer.err.startswith(f"error[{Code.CHECK_FAILED}]: accuracy is beyond")
     report = json.loads((project.output / "riscv.failed" / "report.json").read_text())
     (row,) = [row for row in report["check"]["rows"] if row["comparison"] == "accuracy"]
     accuracy = report["accuracy"]

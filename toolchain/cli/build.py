@@ -85,7 +85,7 @@ def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
         for row in failed:
             yield Problem(
                 code=Code.CHECK_FAILED,
-                message=f"{row.comparison} differ beyond the tolerance on {result.target}",
+                message=f"{row.comparison} is beyond its tolerance on {result.target}",
                 where=row.tensor,
                 got=f"{row.metric} {row.value:.6g}",
                 allowed=f"{row.limit:.6g}",

@@ -26,12 +26,14 @@ def clean(
     from toolchain.plugin.manager import PluginManager
     from toolchain.render.figures import size
 
+    manager = PluginManager.load()
     settings = Settings(
         config=config,
-        targets=tuple(target or ()),
+        # All targets share one folder, so that none has to be named.
+        targets=tuple(target or manager.targets()),
         assignments=tuple(assignments or ()),
         output=output,
     )
-    folder = Path(settings.resolve(PluginManager.load()).builds[0].output)
+    folder = Path(settings.resolve(manager).builds[0].output)
     freed = remove(folder, cache_only=cache)
     Output(form).answer({"output": folder, "freed_bytes": freed}, f"{folder}: freed {size(freed)}")

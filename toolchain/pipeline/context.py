@@ -53,7 +53,7 @@ class BuildContext:
     def name(self) -> str:
         """Stem of the files that the build writes."""
         stem = Path(self.options.model).name.split(".onnx")[0]
-        return self.options.compile.name or stem
+        return self.options.compile.name or stem or "model"
 
     def cached(self, stage: str, parts: tuple[object, ...], work: Callable[[Path], None]) -> Stored:
         """The result of a stage of this target, made by `work` unless it is there already."""

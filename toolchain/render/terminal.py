@@ -129,10 +129,13 @@ def _show_table(console: Console, table: Table, *, full: bool) -> None:
     left_out = 0 if full else max(len(table.rows) - HEAD - TAIL, 0)
     for number, row in enumerate(table.rows):
         if left_out and number == HEAD:
-            shown.add_row(Text(f"... {plural(left_out, 'more row')}, -v shows all", style="dim"))
+            shown.add_row(Text("...", style="dim"))
         if not left_out or number < HEAD or number >= HEAD + left_out:
             shown.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+    if left_out:
+        more = Text(f"... {plural(left_out, 'more row')}, -v shows all", style="dim")
+        console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 
 def _add_column(shown: RichTable, column: Column, longest: int) -> None:

@@ -69,7 +69,7 @@ def test_a_failed_check_shows_the_report_and_fails(tc: Any, config: Path) -> Non
     assert (answer.code, answer.out) == (1, "/out\n")
     assert "check            failed" in answer.err
     assert answer.err.endswith(
-        "error[TC601]: reference / program differ beyond the tolerance on riscv\n"
+        "error[TC601]: reference / program is beyond its tolerance on riscv\n"
         "  where: logits\n  got: cosine 0.5\n  allowed: 0.9\n"
     )
 

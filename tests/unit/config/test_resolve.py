@@ -108,7 +108,7 @@ def test_overlays_win_for_their_target_alone(run):
 
 def test_a_section_keeps_its_other_defaults(run):
     (build,) = run(SMALL + '[check.qdq_reference]\nmetric = "cosine"\n').builds
-    assert build.check.qdq_reference.min_cosine == 0.99
+    assert build.check.qdq_reference.min_cosine == 0.999
 
 
 def test_flags_win_over_overlays_and_the_later_over_the_earlier(run):

@@ -55,7 +55,7 @@ def test_every_leaf_is_explained():
 
 def test_leaves_know_their_defaults(targets):
     found = {leaf.path: leaf for leaf in leaves(targets)}
-    assert found["check.qdq_reference.min_cosine"].default == 0.99
+    assert found["check.qdq_reference.min_cosine"].default == 0.999
     assert found["check.float_reference.min_cosine"].default == 0.9
     assert found["quantize.unsupported"].default == "cpu"
     assert found["calibration.data"].required
