@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 import toolchain
 from toolchain.errors import ConfigError
@@ -101,6 +103,53 @@ def test_fewer_samples_than_asked_for_are_told(project: Any) -> None:
     result = project.changed(calibration__samples=7).build(until="optimize")
     (told,) = result.diagnostics
     assert (str(told.problem.code), told.problem.got, told.problem.allowed) == ("TC311", "6", "7")
+
+
+def test_a_quantized_model_is_taken_as_it_is(project: Any) -> None:
+    first = project.build()
+    front = project.target / "tiny.q.onnx"
+    again = project.changed(model=str(front), output="again", compile__name="tiny")
+    second = again.build()
+    assert second.check.passed
+    numbers = [
+        {(row.value, row.dtype, row.scale, row.zero_point) for row in one.quantize.rows}
+        for one in (first, second)
+    ]
+    assert numbers[0] == numbers[1]
+    for name in ("tiny.program.json", "tiny.program.bin", "tiny.params.json"):
+        assert (again.target / name).read_bytes() == (project.target / name).read_bytes()
+
+
+def test_two_inputs_are_paired_by_order(project: Any, make_model: Any) -> None:
+    rng = np.random.default_rng(5)
+    weight = numpy_helper.from_array(rng.normal(0, 0.3, (4, 3, 1, 1)).astype(np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["a", "w"], ["c"], "conv", kernel_shape=[1, 1]),
+        helper.make_node("Add", ["c", "b"], ["s"], "add"),
+        helper.make_node("Flatten", ["s"], ["y"], "flatten"),
+    ]
+    proto = make_model(nodes, {"a": (1, 3, 2, 2), "b": (1, 4, 2, 2)}, {"y": (1, 16)}, [weight])
+    data = {
+        name: rng.normal(0, 1, (5, n, 2, 2)).astype(np.float32) for name, n in (("a", 3), ("b", 4))
+    }
+    np.savez(project.folder / "two.npz", **data, y=rng.integers(0, 16, 5))
+    sources = {name: f"two.npz:{name}" for name in ("b", "a")}
+    changed = project.save("two.onnx", proto).changed(
+        calibration={"data": sources, "samples": 5},
+        evaluation={"data": sources, "labels": "two.npz:y"},
+        input=[{"name": "b", "mean": [0.5]}],
+    )
+    result = changed.build()
+    assert result.check.passed
+    assert result.accuracy.samples == 5
+    found = {row.value: row for row in result.quantize.rows}
+    # Only `b` is shifted; its range follows from data - 0.5.
+    low, high = (float(f(data["b"] - 0.5)) for f in (np.min, np.max))
+    minmax = {
+        row.value: row for row in changed.changed(quantize__method="minmax").build().quantize.rows
+    }
+    assert minmax["b"].scale == pytest.approx((high - low) / 255, rel=1e-5)
+    assert found.keys() == minmax.keys()
 
 
 def test_the_public_function_builds_the_quickstart(tmp_path: Path) -> None:
