@@ -8,6 +8,7 @@ from toolchain.errors import Code, ModelError
 from toolchain.graph.inputs import describe, static_shapes
 from toolchain.graph.opset import convert_opset
 from toolchain.graph.shapes import clear_shapes, infer_shapes
+from toolchain.graph.tensors import static_shape
 from toolchain.graph.validate import check_finite
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ def normalize(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> ir.Mode
     """Bring a loaded model into the form that passes and all later stages expect.
 
     Functions are inlined, constants become initializers, initializers are no inputs, nodes and
-    values have unique names (existing ones are kept), inputs have the static `shapes` (batch first;
-    a dynamic batch without an entry becomes 1), the opset is the internal one and all shapes that
-    can be inferred are. `model` is used up. Raises ConfigError and ModelError as `static_shapes`,
-    `convert_opset` and `infer_shapes`.
+    values have unique names (existing ones are kept), convolutions say their kernel, inputs have
+    the static `shapes` (batch first; a dynamic batch without an entry becomes 1), the opset is the
+    internal one and all shapes that can be inferred are. `model` is used up. Raises ConfigError and
+    ModelError as `static_shapes`, `convert_opset` and `infer_shapes`.
     """
     _inline(model)
     _tidy(model)
@@ -34,7 +35,20 @@ def normalize(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> ir.Mode
     converted = convert_opset(model)
     _tidy(converted)
     infer_shapes(converted)
+    _spell_out_kernels(converted)
     return converted
+
+
+def _spell_out_kernels(model: ir.Model) -> None:
+    """Give convolutions their optional `kernel_shape`, which runtimes ask for."""
+    import onnx_ir as ir
+
+    for node in model.graph.all_nodes():
+        if node.op_type not in ("Conv", "ConvTranspose") or "kernel_shape" in node.attributes:
+            continue
+        weight = static_shape(node.inputs[1])
+        if weight is not None:
+            node.attributes.add(ir.AttrInt64s("kernel_shape", weight[2:]))
 
 
 def _inline(model: ir.Model) -> None:

@@ -36,7 +36,8 @@ class Proof:
 
 def run_model(path: Path, samples: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
     """All outputs of the model for every sample. Raises ModelError where it cannot run."""
-    session = open_session(path)
+    # One thread: the differences that are reported must not depend on the number of cores.
+    session = open_session(path, threads=1)
     return [run(session, feeds) for feeds in samples]
 
 

@@ -36,7 +36,7 @@ def fused_values(
 
     An activation is absorbed if the target fuses its operator, both nodes run on integers, it is
     the only reader of the value, the value is no model output, the model does not fix its
-    parameters, and no rule wants it stored.
+    parameters, and no rule wants it stored in another type than what is behind it.
     """
     fused: dict[str, str] = {}
     for node in graph.nodes:
@@ -45,12 +45,17 @@ def fused_values(
         if target.ops[node.op_type].support is Support.MOVE:
             continue
         behind = absorbed_activation(graph, node, target)
-        asked = precision.get(node.name)
-        wanted = asked is not None and asked.output_dtype is not None
         value = node.outputs[0].name
-        if behind is not None and behind.name in integer and not wanted and value not in fixed:
+        if behind is None or behind.name not in integer or value in fixed:
+            continue
+        if _output_dtype(node, precision) in (None, _output_dtype(behind, precision)):
             fused[value] = behind.outputs[0].name
     return fused
+
+
+def _output_dtype(node: NodeView, precision: Mapping[str, NodePrecision]) -> DType | None:
+    asked = precision.get(node.name)
+    return None if asked is None else asked.output_dtype
 
 
 def absorbed_activation(graph: GraphView, node: NodeView, target: TargetSpec) -> NodeView | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView
 from toolchain.core.operators import data_inputs, traits, weight_input
 from toolchain.core.quant import Edge, ParamSet, PerChannel, QuantParams, QuantPlan
@@ -70,11 +71,11 @@ def float_reason(
             if edge.value not in plan.fused
         ]
         return None if all(read) else "its input is stored in float"
+    if DType.FLOAT32 in (asked.input_dtype, asked.output_dtype, asked.weight_dtype):
+        return RULE_REASON
     broken = target.violations(node)
     if broken:
         return "; ".join(f"{rule}: {measured}" for rule, measured in broken)
-    if runs_on_integers(node, target, NodePrecision()):
-        return RULE_REASON
     return "it reads constants only, or tensors of several types"
 
 
