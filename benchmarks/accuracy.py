@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from measure import parse, parser_of, show
 from onnxruntime_tools import quantized
-from subject import Subject, subject
+from subject import Subject, file_of, subject
 
 from toolchain.core.dtypes import Array
 from toolchain.core.samples import SampleStore
@@ -56,9 +56,10 @@ def main() -> None:
 
 
 def _scores(of: Subject, folder: Path, threads: int) -> dict[str, Score]:
-    calibration = of.prepare()
+    _, calibration = of.prepare()
     before = of.stores()
-    accuracy = of.build().accuracy
+    built = of.build()
+    accuracy = built.accuracy
     if accuracy is None:
         raise SystemExit(f"{of.config} has no section [evaluation]")
     # Samples and labels that serve both purposes are stored once.
@@ -71,7 +72,7 @@ def _scores(of: Subject, folder: Path, threads: int) -> dict[str, Score]:
         same = expected.argmax(axis=1) == found.argmax(axis=1)
         return Score(sqnr_db=sqnr_db(expected, found), agreement=float(np.mean(same)))
 
-    qdq = of.file(".q.onnx")
+    qdq = file_of(built, ".q.onnx")
     scores = {
         "reference": Score(sqnr_db=accuracy.sqnr_db, agreement=accuracy.agreement),
         "QDQ, optimized": score(qdq),

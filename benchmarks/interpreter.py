@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from measure import by_turns, parse, parser_of, ratio, show, verdict
-from subject import Subject, subject
+from subject import Subject, file_of, subject
 
 from toolchain.graph.session import open_session
 from toolchain.program.interpreter import Interpreter
@@ -37,13 +37,12 @@ def main() -> None:
 
 
 def _measured(of: Subject, count: int, threads: int, rounds: int) -> tuple[object, ...]:
-    samples = of.prepare()
-    of.build("compile")
-    program = of.file(".program.json")
+    model, samples = of.prepare()
+    program = file_of(of.build("compile"), ".program.json")
     interpreter = Interpreter(
         load_program(program.parent, program.name.removesuffix(".program.json")), threads=threads
     )
-    session = open_session(of.file("optimized.onnx"), threads=threads)
+    session = open_session(model, threads=threads)
     feeds = [dict(batch) for batch in samples.batches(limit=count)]
 
     def reference() -> None:

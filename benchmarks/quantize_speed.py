@@ -41,7 +41,7 @@ def _measured(
     config: Path, target: str, count: int, rounds: int, folder: Path
 ) -> tuple[object, ...]:
     of = subject(config, folder, target, {"calibration.samples": count})
-    samples = of.prepare()
+    _, samples = of.prepare()
 
     def ours() -> None:
         for stage in STAGES:

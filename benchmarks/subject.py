@@ -49,19 +49,20 @@ class Subject:
         result = build(self.config, targets=[self.target], settings=settings, until=until)
         return result.targets[0]
 
-    def file(self, suffix: str) -> Path:
-        """The published file whose name ends in `suffix`."""
-        return next((self.output / self.target).glob(f"*{suffix}"))
-
     def stores(self) -> set[Path]:
         """Folders of preprocessed samples that the builds have made so far."""
         return set((self.cache / "samples").iterdir())
 
-    def prepare(self) -> SampleStore:
-        """Optimize the model and preprocess its calibration samples; returns these."""
-        self.build("optimize")
+    def prepare(self) -> tuple[Path, SampleStore]:
+        """Optimize the model and preprocess its calibration samples; returns both."""
+        model = file_of(self.build("optimize"), "optimized.onnx")
         (folder,) = self.stores()
-        return SampleStore.open(folder)
+        return model, SampleStore.open(folder)
+
+
+def file_of(result: TargetResult, suffix: str) -> Path:
+    """The published file whose name ends in `suffix`."""
+    return next(row.path for row in result.files if row.path.name.endswith(suffix))
 
 
 def subject(

@@ -45,8 +45,7 @@ def main() -> None:
 
 
 def _measured(of: Subject, threads: int, rounds: int) -> tuple[object, ...]:
-    samples = of.prepare()
-    model = of.file("optimized.onnx")
+    model, samples = of.prepare()
     graph = read_view(model)
     values = values_to_observe(graph, PluginManager.load().targets()[of.target].spec)
     inputs = {value.name for value in graph.inputs}

@@ -45,9 +45,12 @@ def channel_importance(graph: GraphView, stats: Mapping[str, TensorStats]) -> di
     for value in graph.outputs:
         found[value.name] = np.ones(channels_of(value))
     for node in reversed(graph.nodes):
-        behind = [_alive(v, found[v.name], stats) for v in node.outputs if v.name in found]
-        if not behind:
+        known = [value for value in node.outputs if value.name in found]
+        if not known:
             continue
+        # All readers come later in the graph, so what an output gathered is complete.
+        found |= {value.name: _alive(value, found[value.name], stats) for value in known}
+        behind = [found[value.name] for value in known]
         first = node.outputs[0]
         whole = behind[0] if len(behind) == 1 else np.full(channels_of(first), _mean(behind))
         for value, share in _RULES.get(node.op_type, _elementwise)(node, whole, stats):
@@ -73,7 +76,7 @@ def _mean(parts: list[Channels]) -> float:
 
 
 def _alive(value: ValueView, importance: Channels, stats: _Stats) -> Channels:
-    """0 for channels in which nothing but 0 was seen."""
+    """0 for channels in which nothing but 0 was seen: 0 is stored without an error."""
     seen = stats.get(value.name)
     if seen is None or seen.channel_abs_max.size != importance.size:
         return importance

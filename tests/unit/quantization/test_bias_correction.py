@@ -53,9 +53,7 @@ def test_convolution(corrected: Callable):
     """Errors 0.25 and -0.125 of channel 0, 0.5 rounds to 0 in channel 1."""
     weight = np.array([[3.25, 6.875], [0.5, -2.0]]).reshape(2, 2, 1)
     found = corrected(*CONV, {"w": whole_numbers(2, 0)}, w=weight, b=[1, 1])
-    np.testing.assert_allclose(
-        found.constants["b"], [1 + 0.25 * 2 - 0.125 * 10, 1 + 0.5 * 2]
-    )
+    np.testing.assert_allclose(found.constants["b"], [1 + 0.25 * 2 - 0.125 * 10, 1 + 0.5 * 2])
     assert found.constants["b"].dtype == np.float32
     assert found.changed_values == frozenset()
     assert found.summary == "bias_correction: 1 biases"

@@ -29,9 +29,7 @@ def test_gemm_adds_squared_weights(importance: Callable):
     found = importance("y = Gemm(x, w)", "float[1,2] x", "float[1,3] y", w=weight)
     np.testing.assert_allclose(found["x"], [14, 16])
     transposed = np.transpose(weight)
-    found = importance(
-        "y = Gemm<transB=1>(x, w)", "float[1,2] x", "float[1,3] y", w=transposed
-    )
+    found = importance("y = Gemm<transB=1>(x, w)", "float[1,2] x", "float[1,3] y", w=transposed)
     np.testing.assert_allclose(found["x"], [14, 16])
     found = importance("y = MatMul(x, w)", "float[1,2] x", "float[1,3] y", w=weight)
     np.testing.assert_allclose(found["x"], [14, 16])
@@ -51,9 +49,7 @@ def test_layers_multiply(importance: Callable):
 
 def test_grouped_convolution(importance: Callable):
     weight = np.array([1, 2, 3, 4], np.float32).reshape(4, 1, 1, 1)
-    found = importance(
-        "y = Conv<group=2>(x, w)", "float[1,2,3,3] x", "float[1,4,3,3] y", w=weight
-    )
+    found = importance("y = Conv<group=2>(x, w)", "float[1,2,3,3] x", "float[1,4,3,3] y", w=weight)
     np.testing.assert_allclose(found["x"], [1 + 4, 9 + 16])
 
 
@@ -115,6 +111,7 @@ def test_a_dead_channel_lets_nothing_through(importance: Callable):
         a=[[100, 1]],
         b=[[100], [1]],
     )
+    np.testing.assert_allclose(found["r"], [0, 1])
     np.testing.assert_allclose(found["x"], [1])
 
 

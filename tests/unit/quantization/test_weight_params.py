@@ -51,22 +51,22 @@ def test_scales_per_channel_and_bias_in_their_product(convolutions: Callable):
 
 
 def test_a_nearly_dead_channel_makes_room_for_its_bias(convolutions: Callable):
-    """Scale 1e-9 / 127 and input scale 0.5: a bias of 8 would be 2e12 steps. Limit: 2**30."""
-    graph, plan = convolutions("y = Conv(x, w, b)", w=column(1.27, 1e-9), b=[1, 8])
+    """Scale 1e-9 / 127 and input scale 0.5: a bias of 800 would be 2e14 steps. Limit: 2**30."""
+    graph, plan = convolutions("y = Conv(x, w, b)", w=column(1.27, 1e-9), b=[1, 800])
     found = fitted(graph, plan)
     scale = found.values["w"].scale
-    np.testing.assert_allclose(scale, [0.01, 8 / (0.5 * 2**30)], rtol=1e-6)
-    steps = np.float64(8) / found.edges[Edge("b", "y_node", 2)].scale[1]
+    np.testing.assert_allclose(scale, [0.01, 800 / (0.5 * 2**30)], rtol=1e-6)
+    steps = np.float64(800) / found.edges[Edge("b", "y_node", 2)].scale[1]
     assert abs(steps) <= 2**30
     assert steps == pytest.approx(2**30, rel=1e-6)
 
 
 def test_a_shared_weight_serves_the_larger_bias(convolutions: Callable):
     graph, plan = convolutions(
-        "h = Conv(x, w, a) i = Conv(h, w, b) y = Add(h, i)", w=column(1e-9), a=[8], b=[-16]
+        "h = Conv(x, w, a) i = Conv(h, w, b) y = Add(h, i)", w=column(1e-9), a=[800], b=[-1600]
     )
     found = fitted(graph, plan)
-    assert float(found.values["w"].scale[0]) == pytest.approx(16 / (0.5 * 2**30), rel=1e-6)
+    assert float(found.values["w"].scale[0]) == pytest.approx(1600 / (0.5 * 2**30), rel=1e-6)
     first, second = (found.edges[Edge(v, n, 2)] for v, n in (("a", "h_node"), ("b", "i_node")))
     np.testing.assert_array_equal(first.scale, second.scale)
 
