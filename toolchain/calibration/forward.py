@@ -42,6 +42,7 @@ class ForwardModel:
         self.values = tuple(values)
         self.samples = samples
         self.trial_runs = 0
+        self._shapes: dict[int, dict[str, Shape]] = {}
         with reported(path):
             self.session = ort.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -51,8 +52,14 @@ class ForwardModel:
     def shapes(self, start: int, size: int) -> dict[str, Shape]:
         """Shape of every value in a run of `size` samples from number `start` on.
 
-        Read from the model where they are static, else found by a trial run, which is counted.
+        Read from the model where they are static, else found by one trial run per size, which is
+        counted.
         """
+        if size not in self._shapes:
+            self._shapes[size] = self._find_shapes(start, size)
+        return self._shapes[size]
+
+    def _find_shapes(self, start: int, size: int) -> dict[str, Shape]:
         found = {spec.name: (size * spec.shape[0], *spec.shape[1:]) for spec in self.samples.inputs}
         outputs = {item.name: item.shape for item in self.session.get_outputs()}
         wanted = [value for value in self.values if value not in found]

@@ -107,7 +107,11 @@ class _Counts:
         return counts.with_tail(1.0).with_tail(-1.0) if tails else counts
 
     def weighed(self, part: Part) -> Self:
-        """Every number counted by the mean importance of the channels that reached it."""
+        """Every number counted by the mean importance of the channels that reached it.
+
+        All together count as before: channels are compared with those of the same value only,
+        because importance grows too much from layer to layer to compare it across many.
+        """
         importance = part.importance
         reached = part.stats.channel_abs_max.astype(np.float64)
         if importance is None or importance.size != reached.size or not importance.any():
@@ -118,7 +122,9 @@ class _Counts:
         first = np.searchsorted(reached[order], np.abs(self.values))
         # What unseen samples may bring belongs to the channel that came furthest.
         weights = self.weights * means[np.minimum(first, reached.size - 1)]
-        return replace(self, weights=weights) if weights.any() else self
+        if not weights.any():
+            return self
+        return replace(self, weights=weights * (self.weights.sum() / weights.sum()))
 
     def with_tail(self, sign: float) -> Self:
         """The largest k = sqrt(n) of n numbers on one side replaced by an exponential tail.

@@ -44,7 +44,7 @@ def test_labelled_picks_what_has_a_row(tmp_path):
     "text",
     [
         "",
-        "a/x.jpg,1\n",
+        "name,label\na/x.jpg,1\n",
         "file,class\na/x.jpg,cat\n",
         "file,class\na/x.jpg\n",
         "file,class\na,1\na,2\n",
@@ -54,6 +54,10 @@ def test_bad_csv(tmp_path, text):
     with pytest.raises(DataError) as caught:
         load_labels(csv(tmp_path, text), ["a/x.jpg"])
     assert caught.value.code is Code.LABELS_INVALID
+
+
+def test_a_header_line_may_be_missing(tmp_path):
+    assert load_labels(csv(tmp_path, "a/x.jpg,1\n"), ["a/x.jpg"]).tolist() == [1]
 
 
 def test_arrays_are_taken_by_order(tmp_path):

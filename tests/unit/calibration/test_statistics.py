@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from math import gcd
 
 import numpy as np
@@ -13,6 +14,7 @@ from toolchain.calibration.statistics import (
     THIN_ABOVE,
     Tables,
     arrange,
+    grid_shift,
     merge,
     stats_of,
     stride_of,
@@ -94,6 +96,33 @@ def test_kernel_against_numpy(array):
         np.testing.assert_array_equal(stats.channel_abs_max, np.abs(rows).max(axis=1))
         largest = np.abs(rows).sum(axis=1).max()
         np.testing.assert_allclose(stats.channel_sum, rows.sum(axis=1), atol=1e-12 * largest)
+
+
+@pytest.mark.parametrize(
+    ("largest", "elements", "shift"),
+    [
+        (1.0, 1, 6.0),
+        (1.99, 4, 6.0),
+        (1.0, 5, 12.0),
+        (-0.25, 1024, 384.0),
+        (2.0**127, 1, 1.5 * 2.0**129),
+    ],
+)
+def test_shift_to_the_grid_by_hand(largest, elements, shift):
+    pattern = int(np.abs(np.float32(largest)).view(np.uint32))
+    assert grid_shift(pattern, elements) == shift
+
+
+@given(hnp.arrays(np.float32, st.integers(1, 400), elements=FINITE), st.randoms())
+@settings(deadline=None, max_examples=60)
+def test_channel_sums_do_not_depend_on_the_order(row, random):
+    order = list(range(row.size))
+    random.shuffle(order)
+    sums = [stats_of(part.reshape(1, 1, -1)).channel_sum[0] for part in (row, row[order])]
+    assert sums[0] == sums[1]
+    doublings = max((row.size - 1).bit_length(), 2)
+    bound = row.size * 2.0 ** (doublings - 53) * float(np.abs(row).max())
+    assert abs(sums[0] - math.fsum(row.tolist())) <= bound
 
 
 @pytest.mark.parametrize("observe", [kernel.observe, fallback.observe])
