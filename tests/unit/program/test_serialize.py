@@ -310,9 +310,10 @@ LEAVES = st.one_of(
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from(["", "x", "y", "q", "bias", "inf", "-inf", "int8", "float32", "Conv", "add"]),
-    st.just([]),
-    st.just({}),
-    st.just({"record": "Table"}),
+    # Built anew each time: later changes may write into them.
+    st.builds(list),
+    st.builds(dict),
+    st.builds(lambda: {"record": "Table"}),
 )
 
 

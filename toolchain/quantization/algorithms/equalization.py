@@ -153,7 +153,7 @@ def _weight_noise(node: NodeView, scales: Channels, scene: _Scene, constants: _C
     rows = _rows(node, array)
     step = np.abs(rows * scales[:, None]).max(axis=(1, 2)) / scene.spec(weight.name).qmax
     inputs = (mean_square(seen) / scales**2).sum() * rows.shape[2]
-    power = step**2 / 12.0 @ scene.importance[result]
+    power = (step**2 / 12.0 * scene.importance[result]).sum()
     return float(power * inputs * scene.elements(result))
 
 
