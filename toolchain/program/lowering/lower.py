@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from toolchain.core.graph_view import GraphView, NodeView
+from toolchain.core.operators import TRAITS
 from toolchain.core.target import Requantization, TargetSpec
 from toolchain.errors import Code, CompileError, Problem, UnsupportedOpError
 from toolchain.program.float_ops import SUPPORTED
@@ -25,6 +26,7 @@ Lowering = Callable[[Builder, NodeView], bool]
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
+        **{name: lower_move for name, known in TRAITS.items() if known.moves},
         "Conv": lower_conv,
         "ConvTranspose": lower_conv,
         "Gemm": lower_matmul,
@@ -39,25 +41,6 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Softmax": lower_softmax,
         "Resize": lower_resize,
         "Concat": lower_concat,
-        **dict.fromkeys(
-            (
-                "Reshape",
-                "Flatten",
-                "Squeeze",
-                "Unsqueeze",
-                "Transpose",
-                "Slice",
-                "Split",
-                "Pad",
-                "Gather",
-                "Expand",
-                "Tile",
-                "DepthToSpace",
-                "SpaceToDepth",
-                "Identity",
-            ),
-            lower_move,
-        ),
     }
 )
 """Integer lowerings by ONNX operator; any other operator may become a table."""
