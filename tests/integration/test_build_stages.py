@@ -179,3 +179,17 @@ def test_the_public_function_names_a_bad_setting(tmp_path: Path) -> None:
         toolchain.build(
             QUICKSTART, targets=["riscv"], settings={"quantize.metod": 1, "output": str(tmp_path)}
         )
+
+
+def test_a_plan_is_followed_by_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"output": str(tmp_path / "out")}
+    result = toolchain.build(QUICKSTART, targets=["riscv"], settings=settings)
+    assert result.targets[0].diagnostics == ()
+    monkeypatch.setattr(
+        "toolchain.pipeline.stages.compile.unasked_float_nodes",
+        lambda graph, _: [node for node in graph.nodes if node.op_type == "Gemm"],
+    )
+    settings = {"output": str(tmp_path / "other")}
+    result = toolchain.build(QUICKSTART, targets=["riscv"], settings=settings, until="compile")
+    (found,) = result.targets[0].diagnostics
+    assert found.problem.where == "/head/Gemm (Gemm)"

@@ -21,6 +21,11 @@ FLOAT_NODES = "tc.float_nodes"
 """Metadata key: names of nodes that run in float although their inputs and outputs are stored."""
 
 
+def float_nodes(graph: GraphView) -> frozenset[str]:
+    """Nodes that a QDQ graph says run in float."""
+    return frozenset(json.loads(graph.metadata.get(FLOAT_NODES, "[]")))
+
+
 def write_quantized(
     source: Path,
     destination: Path,

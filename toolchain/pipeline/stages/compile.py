@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
-from toolchain.errors import Code, InternalError, PluginError
+from toolchain.errors import Code, InternalError, PluginError, Problem
+from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.quantization.qdq import float_nodes
 
 NAME = "compile"
 RECORD = "artifact.json"
@@ -22,10 +24,17 @@ RESERVED = ("optimized.onnx", "report.md", "report.json", "config.json", "manife
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileRecord:
-    """Files of the target, each with what it is, and the stem of the program."""
+    """What the stage leaves in the cache beside the target's files.
+
+    Attributes:
+        files: Files of the target, each with what it is.
+        program: Stem of the program's files.
+        unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
+    """
 
     files: dict[str, str]
     program: str
+    unasked: tuple[str, ...]
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
@@ -36,7 +45,9 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     options = context.options
 
     def work(folder: Path) -> None:
-        lower = LowerRequest(target=context.target, graph=read_view(qdq), name=context.name)
+        graph = read_view(qdq)
+        unasked = unasked_float_nodes(graph, float_nodes(graph))
+        lower = LowerRequest(target=context.target, graph=graph, name=context.name)
         program = context.hooks.lower(lower)
         (folder / FILES).mkdir()
         artifact = context.hooks.compile(
@@ -52,7 +63,11 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
             )
         )
         _check_files(context, folder / FILES, artifact)
-        record = CompileRecord(files=dict(artifact.files), program=artifact.program)
+        record = CompileRecord(
+            files=dict(artifact.files),
+            program=artifact.program,
+            unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
+        )
         write_record(folder / RECORD, record)
 
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
@@ -65,6 +80,13 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     state = replace(state.after(NAME, stored), compiled=compiled)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
+    if record.unasked:
+        problem = Problem(
+            code=Code.RUNS_IN_FLOAT,
+            message="The QDQ model computes in float where the plan did not ask for it",
+            where=", ".join(record.unasked),
+        )
+        state = state.warn(NAME, problem)
     return state
 
 

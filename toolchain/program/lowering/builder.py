@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from toolchain.core.dtypes import Array, DType
@@ -26,7 +24,7 @@ from toolchain.program.records import (
     Table,
     Tensor,
 )
-from toolchain.quantization.qdq import FLOAT_NODES
+from toolchain.quantization.qdq import float_nodes
 
 
 class Builder:
@@ -36,7 +34,7 @@ class Builder:
         self.graph = graph
         self.target = target
         self.dequantized = dequantized_values(graph, target.rounding)
-        self.float_nodes = frozenset(json.loads(graph.metadata.get(FLOAT_NODES, "[]")))
+        self.float_nodes = float_nodes(graph)
         self.done: set[str] = set()
         self._tensors: dict[str, Tensor] = {}
         self._constants: dict[str, Array] = {}
