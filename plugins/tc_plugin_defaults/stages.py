@@ -78,6 +78,7 @@ def default_quantize(request: QuantizeRequest) -> QuantizeResult:
         samples=request.samples,
         threads=request.threads,
         scratch=request.scratch,
+        progress=request.progress,
     )
     result = quantize_model(request.model, request.destination, request.graph, request.plan, given)
     return QuantizeResult(

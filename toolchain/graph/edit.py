@@ -107,11 +107,6 @@ def insert_node(
     return value
 
 
-def redirect_edge(model: ir.Model, node_name: str, index: int, new_value: ir.Value) -> None:
-    """Let input number `index` of the node read `new_value`."""
-    find_node(model, node_name).replace_input_with(index, new_value)
-
-
 def rewrite(
     node: ir.Node,
     op_type: str,

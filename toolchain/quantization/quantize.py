@@ -16,7 +16,7 @@ from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.operators import traits
 from toolchain.core.options import QuantizeOptions, RangePin
-from toolchain.core.progress import SilentProgress
+from toolchain.core.progress import Progress, SilentProgress
 from toolchain.core.quant import ParamSet, QuantParams, QuantPlan
 from toolchain.core.registry import AlgorithmDef, AlgorithmInput, RangeMethodDef
 from toolchain.core.reports import QuantReport
@@ -52,6 +52,7 @@ class Quantization:
         samples: Preprocessed calibration samples, for algorithms that observe more.
         threads: Threads of their sweeps; 0 takes one per core.
         scratch: An empty folder for temporary models.
+        progress: Shows how far further sweeps are.
         methods: Range methods by name.
         algorithms: Algorithms by name.
     """
@@ -67,6 +68,7 @@ class Quantization:
     samples: SampleStore
     threads: int
     scratch: Path
+    progress: Progress = field(default_factory=SilentProgress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -177,7 +179,7 @@ class _Run:
         model = self._given.scratch / "observed.onnx"
         write_observed(self._source, self.replaced, values, model)
         options = SweepOptions(threads=self._given.threads)
-        stats, cost = sweep(model, values, self._given.samples, options, SilentProgress())
+        stats, cost = sweep(model, values, self._given.samples, options, self._given.progress)
         self._stats = {**self._stats, **stats}
         self.extra_forwards += cost.forwards
 

@@ -12,7 +12,6 @@ from toolchain.graph.edit import (
     add_initializer,
     find_node,
     insert_node,
-    redirect_edge,
     replace_constant,
     unique_name,
 )
@@ -50,7 +49,7 @@ def test_a_pair_on_one_edge(model, run_model_proto):
     node = find_node(model, "Add")
     q = insert_node(node, "QuantizeLinear", [node.inputs[0], scale, zero], "a_q", "a_Q")
     dq = insert_node(node, "DequantizeLinear", [q, scale, zero], "a_dq", "a_DQ")
-    redirect_edge(model, "Add", 1, dq)
+    find_node(model, "Add").replace_input_with(1, dq)
     after = run_model_proto(ir.serde.serialize_model(model))[0]
     np.testing.assert_array_equal(after, before / 2)
     with pytest.raises(InternalError):
