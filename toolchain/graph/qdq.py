@@ -12,25 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import ml_dtypes
-import numpy as np
 import onnx_ir as ir
 
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Edge, PerChannel, QuantParams
+from toolchain.graph.edit import replace_constant
 from toolchain.graph.float_weights import protect_float_weights
 from toolchain.graph.save import read, save_model
-
-_IR_DTYPES = {
-    DType.INT4: ir.DataType.INT4,
-    DType.UINT4: ir.DataType.UINT4,
-    DType.INT8: ir.DataType.INT8,
-    DType.UINT8: ir.DataType.UINT8,
-    DType.INT16: ir.DataType.INT16,
-    DType.UINT16: ir.DataType.UINT16,
-    DType.INT32: ir.DataType.INT32,
-}
+from toolchain.graph.tensors import data_type_of, tensor_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,8 +66,7 @@ def write_qdq(
     model = read(source)
     writer = _Writer(model)
     for name, array in replaced.items():
-        value = model.graph.initializers[name]
-        value.const_value = ir.Tensor(np.asarray(array, np.float32), name=name)
+        replace_constant(model, name, array)
     for name, params in activations.items():
         writer.store_activation(name, params)
     for constant in constants:
@@ -129,9 +118,7 @@ class _Writer:
     def store_constant(self, constant: StoredConstant) -> None:
         """Replace an initializer by integers and a DQ for the edges of `constant`."""
         name, params = constant.name, constant.params
-        integers = self._initializer(
-            f"{name}/quantized", constant.integers, _IR_DTYPES[params.spec.dtype]
-        )
+        integers = self._initializer(f"{name}/quantized", constant.integers, params.spec.dtype)
         old = self._graph.initializers[constant.value]
         output = ir.Value(name=f"{name}/dequantized", shape=old.shape, type=old.type)
         node = self._node("DequantizeLinear", integers, name, params, output)
@@ -149,7 +136,7 @@ class _Writer:
     def _pair(
         self, value: ir.Value, prefix: str, params: QuantParams, output_name: str
     ) -> ir.Value:
-        dtype = _IR_DTYPES[params.spec.dtype]
+        dtype = data_type_of(params.spec.dtype)
         integers = ir.Value(
             name=f"{prefix}/quantized", shape=value.shape, type=ir.TensorType(dtype)
         )
@@ -174,9 +161,9 @@ class _Writer:
         kind = "quantize" if op_type == "QuantizeLinear" else "dequantize"
         name = f"{prefix}/{kind}"
         dtype = params.spec.dtype
-        scale = self._initializer(f"{prefix}/scale", params.scale, ir.DataType.FLOAT)
+        scale = self._initializer(f"{prefix}/scale", params.scale, DType.FLOAT32)
         point = self._initializer(
-            f"{prefix}/zero_point", params.zero_point.astype(dtype.numpy), _IR_DTYPES[dtype]
+            f"{prefix}/zero_point", params.zero_point.astype(dtype.numpy), dtype
         )
         granularity = params.spec.granularity
         per_channel = isinstance(granularity, PerChannel) and params.scale.ndim == 1
@@ -189,17 +176,17 @@ class _Writer:
             name=name,
         )
 
-    def _initializer(self, name: str, array: Array, dtype: ir.DataType) -> ir.Value:
+    def _initializer(self, name: str, array: Array, dtype: DType) -> ir.Value:
         known = self._graph.initializers.get(name)
         if known is not None:
             return known
-        if dtype in (ir.DataType.INT4, ir.DataType.UINT4):
-            packed = ml_dtypes.int4 if dtype is ir.DataType.INT4 else ml_dtypes.uint4
-            tensor = ir.Tensor(np.asarray(array).astype(packed), dtype=dtype, name=name)
-        else:
-            tensor = ir.Tensor(np.array(array, order="C"), dtype=dtype, name=name)
+        tensor = tensor_of(array, dtype)
+        tensor.name = name
         value = ir.Value(
-            name=name, shape=ir.Shape(array.shape), type=ir.TensorType(dtype), const_value=tensor
+            name=name,
+            shape=ir.Shape(array.shape),
+            type=ir.TensorType(tensor.dtype),
+            const_value=tensor,
         )
         self._graph.register_initializer(value)
         return value
