@@ -16,7 +16,7 @@ from toolchain.config.schema import own_fields
 _INTRODUCTION = """\
 # Build config
 
-<!-- Generated from toolchain/core/options.py; a test compares. -->
+<!-- Generated from toolchain/core/options/; a test compares. -->
 
 A config is a TOML, JSON (`//` and `/* */` comments and trailing commas allowed) or YAML file. All
 formats say the same and are equally strict: an unknown key, a value of the wrong type, a date, an

@@ -1,0 +1,39 @@
+"""Everything a user can set, as frozen records.
+
+This is the one definition of every option: the config floor validates files into these records
+and generates schema and reference from them. `Doc` gives the text, `annotated_types` the limits.
+"""
+
+from toolchain.core.options.build import BuildOptions
+from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
+from toolchain.core.options.compile import CompileOptions
+from toolchain.core.options.doc import STRICT, Doc
+from toolchain.core.options.inputs import Color, Filter, InputOptions, Layout
+from toolchain.core.options.mixed_precision import MixedPrecisionOptions, PrecisionRule, RangePin
+from toolchain.core.options.optimize import OptimizeOptions
+from toolchain.core.options.quantize import QuantizeOptions, Unsupported
+from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order
+
+__all__ = [
+    "STRICT",
+    "BuildOptions",
+    "CalibrationOptions",
+    "CheckOptions",
+    "Color",
+    "CompareOptions",
+    "CompileOptions",
+    "Doc",
+    "EvaluationOptions",
+    "Filter",
+    "InputOptions",
+    "Layout",
+    "Metric",
+    "MixedPrecisionOptions",
+    "OptimizeOptions",
+    "Order",
+    "PrecisionRule",
+    "QuantizeOptions",
+    "RangePin",
+    "Scope",
+    "Unsupported",
+]

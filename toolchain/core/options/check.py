@@ -1,0 +1,68 @@
+"""What the last stage compares, and what fails the build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Le
+
+from toolchain.core.options.doc import STRICT, Doc
+
+
+class Scope(StrEnum):
+    """Which tensors a check compares."""
+
+    OUTPUTS = "outputs"
+    LAYERS = "layers"
+
+
+class Metric(StrEnum):
+    """How two tensors are compared."""
+
+    COSINE = "cosine"
+    ALLCLOSE = "allclose"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """One comparison and what it tolerates."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    metric: Annotated[
+        Metric, Doc("`cosine` similarity, `allclose` within `rtol` and `atol`, or `exact`.")
+    ] = Metric.COSINE
+    min_cosine: Annotated[float, Gt(0), Le(1), Doc("Smallest cosine similarity that passes.")] = 0.9
+    rtol: Annotated[float, Ge(0), Doc("For `allclose`: relative tolerance.")] = 1e-2
+    atol: Annotated[float, Ge(0), Doc("For `allclose`: absolute tolerance, in real units.")] = 1e-3
+
+
+def _default_qdq() -> CompareOptions:
+    return CompareOptions(min_cosine=0.999)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What the last stage compares, on calibration samples, and what fails the build."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    enabled: Annotated[bool, Doc("False writes the artifact unchecked, and says so.")] = True
+    samples: Annotated[int, Ge(1), Doc("Samples compared.")] = 4
+    scope: Annotated[
+        Scope,
+        Doc("Compare float with the model `outputs`, or with every stored tensor (`layers`)."),
+    ] = Scope.OUTPUTS
+    exclude: Annotated[
+        tuple[str, ...], Doc("Regular expressions of tensor names that are not compared.")
+    ] = ()
+    float_reference: Annotated[
+        CompareOptions, Doc("Float model against the integer reference, end to end.")
+    ] = CompareOptions()
+    qdq_reference: Annotated[
+        CompareOptions,
+        Doc("QDQ model in onnxruntime against the integer reference, layer by layer."),
+    ] = field(default_factory=_default_qdq)
