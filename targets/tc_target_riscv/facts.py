@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tc_target_riscv import constraints as rule
 from toolchain.api import (
     BiasRule,
     Constraint,
@@ -16,6 +15,7 @@ from toolchain.api import (
     Support,
     TargetSpec,
 )
+from toolchain.core import constraints as rule
 
 _PROBABILITY = (0.0, 255.0 / 256.0)
 """Range of Softmax and Sigmoid on 8 bits: scale 1/256 and every probability below 1 is distinct."""

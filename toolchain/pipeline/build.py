@@ -174,7 +174,7 @@ def _context(
     providers = manager.providers()
     return BuildContext(
         options=options,
-        target=targets[options.target].spec,
+        target=targets[options.target].facts(options.platform, options.target_options),
         hooks=hooks,
         manager=manager,
         workspace=workspace,

@@ -24,7 +24,7 @@ from toolchain.core.registry import (
     SampleReader,
 )
 from toolchain.core.stats import TensorRange
-from toolchain.core.target import Measured, TargetDef, TargetSpec
+from toolchain.core.target import Measured, OpSupport, TargetDef, TargetSpec
 from toolchain.errors import Code, PluginError, ToolchainError
 
 Result = TypeVar("Result")
@@ -91,7 +91,7 @@ class Guard:
         if self.own or isinstance(record, PreprocessorDef):
             return record
         if isinstance(record, TargetDef):
-            return replace(record, spec=self._spec(record.spec))
+            return self._target(record)
         functions = {
             field.name: self._function(
                 value, f"{field.name} of `{record.name}`", _RESULTS.get(type(record))
@@ -103,18 +103,37 @@ class Guard:
             functions["open"] = self._opening(record)
         return replace(record, **functions)
 
+    def _target(self, record: TargetDef) -> TargetDef:
+        configure = record.configure
+        if configure is None:
+            return replace(record, spec=self._spec(record.spec))
+        guarded = self._function(configure, f"configure of `{record.spec.name}`", TargetSpec)
+
+        def configured(spec: TargetSpec, options: Any) -> TargetSpec:
+            return self._spec(guarded(spec, options))
+
+        return replace(record, spec=self._spec(record.spec), configure=configured)
+
     def _spec(self, spec: TargetSpec) -> TargetSpec:
-        ops = {
-            name: replace(
-                support,
-                constraints=tuple(
-                    self._function(rule, f"rule of {name}", Measured)
-                    for rule in support.constraints
-                ),
+        platforms = tuple(
+            replace(
+                chip, ops={n: None if s is None else self._op(n, s) for n, s in chip.ops.items()}
             )
-            for name, support in spec.ops.items()
-        }
-        return replace(spec, ops=ops)
+            for chip in spec.platforms
+        )
+        ops = {name: self._op(name, support) for name, support in spec.ops.items()}
+        return replace(spec, ops=ops, platforms=platforms)
+
+    def _op(self, name: str, support: OpSupport) -> OpSupport:
+        rules = support.constraints
+        function = support.function
+        return replace(
+            support,
+            constraints=tuple(self._function(rule, f"rule of {name}", Measured) for rule in rules),
+            function=None
+            if function is None
+            else self._function(function, f"function of {name}", np.ndarray),
+        )
 
     def _function(
         self, function: Callable[..., Any], place: str, kind: type[Any] | None

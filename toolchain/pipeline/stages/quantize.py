@@ -40,6 +40,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     parts = (
         state.keys["optimize"],
         options.target,
+        options.platform,
+        options.target_options,
         options.quantize,
         options.calibration.batch_size,
     )

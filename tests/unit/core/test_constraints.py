@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tc_target_riscv import constraints as rule
 from tc_target_riscv.facts import SPEC
+from toolchain.core import constraints as rule
 from toolchain.core.target import rule_of
 from toolchain.program.records import FloatOp
 

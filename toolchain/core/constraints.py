@@ -1,8 +1,10 @@
-"""Rules of SpacemiT's onnxruntime provider; each docstring is the rule as the user reads it."""
+"""Rules that targets have in common; each docstring is the rule as the user reads it."""
 
 from __future__ import annotations
 
-from toolchain.api import Measured, NodeView, traits
+from toolchain.core.graph_view import NodeView
+from toolchain.core.operators import traits
+from toolchain.core.target import Measured
 
 
 def constant_weight(node: NodeView) -> Measured:
