@@ -14,6 +14,7 @@ from toolchain.cli.config import config
 from toolchain.cli.explain import explain
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
+from toolchain.cli.plugin import plugin
 from toolchain.cli.plugins import plugins
 from toolchain.cli.targets import targets
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
 app.command()(build)
 app.add_typer(config)
+app.add_typer(plugin)
 for _command in (inspect, targets, plugins, explain, clean):
     app.command()(_command)
 

@@ -7,6 +7,7 @@ class TestAcme(TargetConformance):
     target = "acme"
 """
 
+from toolchain.testing.builds import Bench
 from toolchain.testing.conformance import TargetConformance
 
-__all__ = ["TargetConformance"]
+__all__ = ["Bench", "TargetConformance"]

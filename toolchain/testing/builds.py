@@ -79,14 +79,15 @@ class Bench:
         """Its facts."""
         return self.definition.spec
 
-    def build(self, name: str, small: SmallModel, **settings: object) -> KitBuild:
-        """Build `small` in the folder `name`; `__` in `settings` stands for a dot.
+    def build(
+        self, name: str, small: SmallModel, settings: Mapping[str, object] | None = None
+    ) -> KitBuild:
+        """Build `small` in the folder `name`, with `settings` over those of the bench.
 
         Raises:
             ToolchainError: What `tc build` would say.
         """
-        dotted = {key.replace("__", "."): value for key, value in settings.items()}
-        resolved = self.configure(name, small, dotted)
+        resolved = self.configure(name, small, settings or {})
         folder = self.folder / name
         built = build_resolved(resolved, manager=self.manager, progress=SilentProgress())
         return KitBuild(

@@ -141,21 +141,21 @@ class TargetConformance:
     def test_build_is_deterministic(self, bench: Bench, built: Built) -> None:
         """The same inputs give the same bytes, in another folder and on other threads."""
         name = self.models[-1]
-        again = bench.build(f"{name}-again", MODELS[name], calibration__threads=3)
+        again = bench.build(f"{name}-again", MODELS[name], {"calibration.threads": 3})
         _report(artifacts.unequal_files(built[name], again))
 
     def test_unsupported_operator_is_told(self, bench: Bench) -> None:
         """An operator the target does not list runs in float with a reason, or is an error."""
         op_type = self._stranger(bench)
         small = unsupported(op_type)
-        result = bench.build("unsupported", small, quantize__unsupported="cpu").result
+        result = bench.build("unsupported", small, {"quantize.unsupported": "cpu"}).result
         islands = () if result.quantize is None else result.quantize.islands
         if not any(row.op_type == op_type and row.reason for row in islands):
             _report([f"{op_type} runs in float, and the report does not say so"])
         if Code.RUNS_IN_FLOAT not in {found.problem.code for found in result.diagnostics}:
             _report([f"{op_type} runs in float without a diagnostic"])
         with pytest.raises(UnsupportedOpError) as caught:
-            bench.build("forbidden", small, quantize__unsupported="error")
+            bench.build("forbidden", small, {"quantize.unsupported": "error"})
         assert any(op_type in (problem.where or "") for problem in caught.value.problems)  # noqa: S101
 
     def _stranger(self, bench: Bench) -> str:
