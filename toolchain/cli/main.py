@@ -16,6 +16,7 @@ from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
 from toolchain.cli.plugin import plugin
 from toolchain.cli.plugins import plugins
+from toolchain.cli.streams import keep_from_children, kept_for_answers
 from toolchain.cli.targets import targets
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ for _command in (inspect, targets, plugins, explain, clean):
 
 def main() -> None:
     """Run the command line of the process; never returns."""
+    keep_from_children()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -45,7 +47,8 @@ def run(arguments: Sequence[str]) -> int:
         The exit code (docs/reference/errors.md).
     """
     try:
-        code = _invoke(arguments or ["--help"])
+        with kept_for_answers():
+            code = _invoke(arguments or ["--help"])
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - everything ends here
         return report(error, arguments)

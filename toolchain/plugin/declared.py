@@ -9,10 +9,13 @@ import types
 import typing
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Findings: TypeAlias = Iterator[tuple[str, object, str]]
+"""What is wrong in an answer of a plugin: where, what was found, and what is allowed."""
 
 
 def shown(value: object) -> str:
@@ -26,7 +29,15 @@ def shown(value: object) -> str:
     return f"{type(value).__name__}: {text[:80]}"
 
 
-def mistyped(value: object, declared: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
+def said(error: BaseException) -> str:
+    """Type and message of an exception, whatever its own way of showing itself does."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException as another:  # noqa: BLE001 - code of a plugin
+        return f"{type(error).__name__}, whose message raised {type(another).__name__}"
+
+
+def mistyped(value: object, declared: Any, where: str = "") -> Findings:
     """What does not hold what it is declared to hold.
 
     Args:
@@ -34,9 +45,6 @@ def mistyped(value: object, declared: Any, where: str = "") -> Iterator[tuple[st
         declared: The type declared for it: a class, a generic of tuple, frozenset, dict or Mapping,
             a union, Any. Records are looked into; functions are taken for what they say they are.
         where: Where it stands, in words of the reader.
-
-    Yields:
-        Where, what was found, and what is declared.
     """
     origin, arguments = typing.get_origin(declared), typing.get_args(declared)
     if declared is Any or origin is typing.Annotated or isinstance(declared, typing.TypeVar):
@@ -80,9 +88,7 @@ def _is_one(value: object, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _items(
-    value: Any, origin: Any, arguments: tuple[Any, ...], where: str
-) -> Iterator[tuple[str, str, str]]:
+def _items(value: Any, origin: Any, arguments: tuple[Any, ...], where: str) -> Findings:
     if origin is tuple and arguments[-1:] != (Ellipsis,):
         if len(value) != len(arguments):
             yield where, shown(value), f"{len(arguments)} values"

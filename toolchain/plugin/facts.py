@@ -6,11 +6,10 @@ import dataclasses
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from toolchain.core.target import TargetDef, TargetSpec
-from toolchain.errors import Code, Problem
+from toolchain.plugin.declared import Findings
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """Names of targets: they are keys of configs, names of folders and words on the command line."""
@@ -26,28 +25,18 @@ def is_target_name(name: str) -> bool:
     return NAME.fullmatch(name) is not None and name not in RESERVED
 
 
-def fact_problems(definition: TargetDef, where: str) -> tuple[Problem, ...]:
-    """What is inconsistent in the facts of a target, whose fields hold what they declare.
-
-    Args:
-        definition: The target.
-        where: Who provides it.
-    """
+def fact_findings(definition: TargetDef) -> Findings:
+    """What is inconsistent in the facts of a target, whose fields hold what they declare."""
     spec = definition.spec
-    found = (*_naming(spec), *_types(spec), *_numbers(spec), *_options(definition))
-    return tuple(
-        Problem(
-            code=Code.PLUGIN_BAD_RETURN,
-            message="The facts of a target are inconsistent",
-            where=f"{where}, target {spec.name[:40]}, {place}",
-            got=str(got),
-            allowed=allowed,
-        )
-        for place, got, allowed in found
-    )
+    label = spec.name[:40]
+    for check in (_naming, _types, _numbers):
+        for place, got, allowed in check(spec):
+            yield f"target {label}, {place}", got, allowed
+    for place, got, allowed in _options(definition):
+        yield f"target {label}, {place}", got, allowed
 
 
-def _naming(spec: TargetSpec) -> Iterator[tuple[str, object, str]]:
+def _naming(spec: TargetSpec) -> Findings:
     if not is_target_name(spec.name):
         yield "name", spec.name[:80], _NAME_RULE
     if not spec.platforms:
@@ -59,7 +48,7 @@ def _naming(spec: TargetSpec) -> Iterator[tuple[str, object, str]]:
             yield "platforms", name[:80], "letters, digits, and `.+-_` behind the first"
 
 
-def _types(spec: TargetSpec) -> Iterator[tuple[str, object, str]]:
+def _types(spec: TargetSpec) -> Findings:
     for role in ("activation", "weight"):
         asked, known = getattr(spec, role), getattr(spec, f"{role}_dtypes")
         if asked.dtype not in known:
@@ -72,7 +61,7 @@ def _types(spec: TargetSpec) -> Iterator[tuple[str, object, str]]:
         yield "accumulator", spec.accumulator, "a signed integer type"
 
 
-def _numbers(spec: TargetSpec) -> Iterator[tuple[str, object, str]]:
+def _numbers(spec: TargetSpec) -> Findings:
     if not 0 <= spec.bias.accumulator_headroom_bits < spec.accumulator.bits:
         headroom = spec.bias.accumulator_headroom_bits
         yield "bias.accumulator_headroom_bits", headroom, "less than the accumulator has"
@@ -84,7 +73,7 @@ def _numbers(spec: TargetSpec) -> Iterator[tuple[str, object, str]]:
             yield f"ops[{name}].output_range", bounds, "a finite minimum below a finite maximum"
 
 
-def _options(definition: TargetDef) -> Iterator[tuple[str, object, str]]:
+def _options(definition: TargetDef) -> Findings:
     record: Any = definition.options
     made = getattr(record, "__dataclass_params__", None)
     if made is None or not made.frozen:

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -25,7 +26,9 @@ from toolchain.core.registry import (
 )
 from toolchain.core.stats import TensorRange
 from toolchain.core.target import Measured, TargetDef, TargetSpec
-from toolchain.errors import Code, PluginError, ToolchainError
+from toolchain.errors import Code, PluginError, Problem, ToolchainError
+from toolchain.plugin.declared import Findings, mistyped, said, shown
+from toolchain.plugin.speaking import plugin_code
 
 Result = TypeVar("Result")
 
@@ -33,6 +36,9 @@ _MACHINE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENOMEM}
 )
 """Failures of the machine, whoever's code meets them."""
+
+_MOST = 20
+"""Findings shown of one answer: more would say the same again."""
 
 _RESULTS: Mapping[type[Any], type[Any]] = MappingProxyType(
     {
@@ -60,26 +66,48 @@ class Guard:
     def call(self, place: str, function: Callable[[], Result]) -> Result:
         """Run `function`; what it raises, other than our own errors, becomes a PluginError."""
         try:
-            return function()
-        except (ToolchainError, MemoryError):
+            with plugin_code():
+                return function()
+        except (ToolchainError, MemoryError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             if self.own or (isinstance(error, OSError) and error.errno in _MACHINE):
                 raise
             raise PluginError(
                 Code.PLUGIN_RAISED,
-                f"The plugin raised {type(error).__name__}: {error}",
+                f"The plugin raised {said(error)}",
                 where=f"{self.provider}, {place}",
                 hint="report this to the author of the plugin; `-v` shows the traceback",
             ) from error
 
     def bad_return(self, place: str, got: object, wanted: str) -> PluginError:
         """The error of a hook or function that returned something else than its contract says."""
-        return PluginError(
-            Code.PLUGIN_BAD_RETURN,
-            "The plugin returned something that is not allowed",
+        return PluginError.of([self._problem(place, shown(got), wanted)])
+
+    def check(self, place: str, value: object, declared: Any) -> None:
+        """Make sure that what a plugin returned holds what it is declared to hold.
+
+        Raises:
+            PluginError: PLUGIN_BAD_RETURN with everything that is of another type, together.
+        """
+        if not self.own:
+            self.refuse(place, mistyped(value, declared))
+
+    def refuse(self, place: str, findings: Findings) -> None:
+        """Raise PluginError (PLUGIN_BAD_RETURN) of `findings`, if there are any."""
+        problems = [
+            self._problem(f"{place}, {where}" if where else place, str(got), allowed)
+            for where, got, allowed in islice(findings, _MOST)
+        ]
+        if problems:
+            raise PluginError.of(problems)
+
+    def _problem(self, place: str, got: str, wanted: str) -> Problem:
+        return Problem(
+            code=Code.PLUGIN_BAD_RETURN,
+            message="The plugin returned something that is not allowed",
             where=f"{self.provider}, {place}",
-            got=f"{type(got).__name__}: {str(got)[:80]}",
+            got=got,
             allowed=wanted,
         )
 
@@ -122,8 +150,8 @@ class Guard:
         @wraps(function)
         def run(*arguments: Any) -> Any:
             result = self.call(place, lambda: function(*arguments))
-            if kind is not None and not isinstance(result, kind):
-                raise self.bad_return(place, result, kind.__name__)
+            if kind is not None:
+                self.check(place, result, kind)
             return result
 
         return run

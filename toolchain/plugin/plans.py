@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from toolchain.core.dtypes import DType
@@ -11,10 +10,11 @@ if TYPE_CHECKING:
     from toolchain.core.graph_view import GraphView
     from toolchain.core.quant import Edge, QuantPlan, QuantSpec
     from toolchain.core.target import TargetSpec
+    from toolchain.plugin.declared import Findings
 
 
-def misplaced(plan: QuantPlan, graph: GraphView) -> Iterator[tuple[str, str, str]]:
-    """Names in `plan` that `graph` does not have, as (where, found, allowed)."""
+def misplaced(plan: QuantPlan, graph: GraphView) -> Findings:
+    """Names in `plan` that `graph` does not have."""
     known, rule = graph.values, "values of the graph"
     for name in plan.specs:
         if name not in known:
@@ -38,10 +38,8 @@ def misplaced(plan: QuantPlan, graph: GraphView) -> Iterator[tuple[str, str, str
             yield f"fused[{before}]", "it is stored, too", "values that are never stored"
 
 
-def beyond_facts(
-    plan: QuantPlan, graph: GraphView, target: TargetSpec
-) -> Iterator[tuple[str, str, str]]:
-    """Specs in `plan` that the facts of `target` do not have, as (where, found, allowed)."""
+def beyond_facts(plan: QuantPlan, graph: GraphView, target: TargetSpec) -> Findings:
+    """Specs in `plan` that the facts of `target` do not have."""
     for name, spec in plan.specs.items():
         yield from _beyond(f"specs[{name}]", spec, target, constant=graph.values[name].is_constant)
     for edge, converted in plan.conversions.items():
@@ -50,9 +48,7 @@ def beyond_facts(
             yield from _beyond(_edge(edge), converted, target, constant=constant)
 
 
-def _beyond(
-    where: str, spec: QuantSpec, target: TargetSpec, *, constant: bool
-) -> Iterator[tuple[str, str, str]]:
+def _beyond(where: str, spec: QuantSpec, target: TargetSpec, *, constant: bool) -> Findings:
     allowed: tuple[DType, ...] = target.activation_dtypes
     if constant:
         allowed = (*target.weight_dtypes, *target.bias.dtypes, *allowed)

@@ -10,7 +10,7 @@ from toolchain.core.operators import TRAITS
 from toolchain.core.options import Doc
 from toolchain.core.target import Measured, Support, TargetDef, TargetSpec, rule_of
 from toolchain.plugin.declared import mistyped, shown
-from toolchain.plugin.facts import fact_problems
+from toolchain.plugin.facts import fact_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,8 @@ def inconsistent(definition: TargetDef) -> Iterator[str]:
     if wrong:
         return
     spec = definition.spec
-    yield from (str(problem) for problem in fact_problems(definition, "the plugin"))
+    for where, got, allowed in fact_findings(definition):
+        yield f"{where}: {got}, allowed: {allowed}"
     if not spec.summary.strip() or "\n" in spec.summary:
         yield "summary: one line that says which hardware this is"
     if not any(note.strip() for note in spec.notes):
