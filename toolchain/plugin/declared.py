@@ -96,7 +96,7 @@ def _items(value: Any, origin: Any, arguments: tuple[Any, ...], where: str) -> F
             yield from mistyped(item, kind, f"{where}[{number}]")
     elif isinstance(value, collections.abc.Mapping):
         for key, item in value.items():
-            yield from mistyped(key, arguments[0], f"key of {where}")
+            yield from mistyped(key, arguments[0], f"key of {where}" if where else "a key")
             yield from mistyped(item, arguments[1], f"{where}[{str(key)[:40]}]")
     elif isinstance(value, (tuple, frozenset, set, list)):
         for number, item in enumerate(value):

@@ -13,10 +13,14 @@ from typing import TypeVar, get_origin
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.quant import QuantPlan
 from toolchain.errors import Code, InternalError
-from toolchain.plugin.answers import broken_program, contradictory, unwritten
+from toolchain.plugin.answers import (
+    broken_program,
+    contradictory,
+    unusable_model,
+    unusable_plan,
+)
 from toolchain.plugin.declared import Findings
 from toolchain.plugin.manager import PluginManager
-from toolchain.plugin.plans import misplaced
 from toolchain.plugin.requests import (
     CheckRequest,
     CheckResult,
@@ -56,10 +60,16 @@ class TargetHooks:
         """Names of the plugins that are asked, in order."""
         return self._order
 
+    @property
+    def outsiders(self) -> tuple[str, ...]:
+        """Those of them that do not come with the toolchain, as messages name them."""
+        guards = (self._manager.guard(name) for name in self._order)
+        return tuple(guard.provider for guard in guards if not guard.own)
+
     def optimize(self, request: OptimizeRequest) -> OptimizeResult:
         """Simplify the float model."""
         return self._first(
-            "tc_optimize", request, OptimizeResult, lambda _: unwritten(request.destination)
+            "tc_optimize", request, OptimizeResult, lambda _: unusable_model(request.destination)
         )
 
     def plan(self, request: PlanRequest) -> QuantPlan:
@@ -68,7 +78,7 @@ class TargetHooks:
             "tc_plan_quantization",
             request,
             QuantPlan,
-            lambda plan: misplaced(plan, request.graph),
+            partial(unusable_plan, request),
         )
 
     def refine(self, request: RefineRequest) -> dict[str, Asked]:
@@ -78,12 +88,12 @@ class TargetHooks:
     def quantize(self, request: QuantizeRequest) -> QuantizeResult:
         """Choose parameters and write the QDQ model."""
         return self._first(
-            "tc_quantize", request, QuantizeResult, lambda _: unwritten(request.destination)
+            "tc_quantize", request, QuantizeResult, lambda _: unusable_model(request.destination)
         )
 
     def lower(self, request: LowerRequest) -> Program:
         """Make the integer program."""
-        return self._first("tc_lower", request, Program, broken_program)
+        return self._first("tc_lower", request, Program, partial(broken_program, request))
 
     def compile(self, request: CompileRequest) -> CompiledArtifact:
         """Write the target's files."""

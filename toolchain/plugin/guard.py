@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from toolchain.core.dtypes import Array
 from toolchain.core.registry import (
-    AlgorithmDef,
-    AlgorithmOutput,
     DataReaderDef,
-    MetricDef,
-    PassDef,
+    PreprocessFunction,
     PreprocessorDef,
-    RangeMethodDef,
     SampleReader,
 )
-from toolchain.core.stats import TensorRange
 from toolchain.core.target import Measured, TargetDef, TargetSpec
 from toolchain.errors import Code, PluginError, Problem, ToolchainError
 from toolchain.plugin.declared import Findings, mistyped, said, shown
+from toolchain.plugin.results import RESULTS, Contract
 from toolchain.plugin.speaking import plugin_code
 
 Result = TypeVar("Result")
@@ -39,16 +34,6 @@ _MACHINE = frozenset(
 
 _MOST = 20
 """Findings shown of one answer: more would say the same again."""
-
-_RESULTS: Mapping[type[Any], type[Any]] = MappingProxyType(
-    {
-        RangeMethodDef: TensorRange,
-        AlgorithmDef: AlgorithmOutput,
-        PassDef: bool,
-        MetricDef: np.ndarray,
-    }
-)
-"""What the function of a record returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +97,16 @@ class Guard:
         )
 
     def guarded(self, record: Any) -> Any:
-        """`record` of a collecting hook with every function in it run as `call` runs it.
-
-        Preprocessors stay as they are: whoever runs them knows the sample.
-        """
-        if self.own or isinstance(record, PreprocessorDef):
+        """`record` of a collecting hook with every function in it run as `call` runs it."""
+        if self.own:
             return record
         if isinstance(record, TargetDef):
             return replace(record, spec=self._spec(record.spec))
+        if isinstance(record, PreprocessorDef):
+            return replace(record, function=_preprocessing(record.function))
         functions = {
             field.name: self._function(
-                value, f"{field.name} of `{record.name}`", _RESULTS.get(type(record))
+                value, f"{field.name} of `{record.name}`", RESULTS.get(type(record))
             )
             for field in fields(record)
             if callable(value := getattr(record, field.name))
@@ -136,7 +120,7 @@ class Guard:
             name: replace(
                 support,
                 constraints=tuple(
-                    self._function(rule, f"rule of {name}", Measured)
+                    self._function(rule, f"rule of {name}", Contract(Measured))
                     for rule in support.constraints
                 ),
             )
@@ -145,13 +129,16 @@ class Guard:
         return replace(spec, ops=ops)
 
     def _function(
-        self, function: Callable[..., Any], place: str, kind: type[Any] | None
+        self, function: Callable[..., Any], place: str, contract: Contract | None
     ) -> Callable[..., Any]:
         @wraps(function)
         def run(*arguments: Any) -> Any:
-            result = self.call(place, lambda: function(*arguments))
-            if kind is not None:
-                self.check(place, result, kind)
+            given = [_read_only(argument) for argument in arguments]
+            result = self.call(place, lambda: function(*given))
+            if contract is not None:
+                self.check(place, result, contract.declared)
+                if contract.further is not None:
+                    self.refuse(place, contract.further(result, *arguments))
             return result
 
         return run
@@ -160,7 +147,10 @@ class Guard:
         place = f"reader `{record.name}`"
 
         def open_guarded(path: Path, key: str | None) -> SampleReader:
-            return _GuardedReader(self, self.call(place, lambda: record.open(path, key)), place)
+            reader = self.call(place, lambda: record.open(path, key))
+            if not (callable(getattr(reader, "names", None)) and hasattr(reader, "read")):
+                raise self.bad_return(place, reader, "a reader with `names` and `read`")
+            return _GuardedReader(self, reader, place)
 
         return open_guarded
 
@@ -173,8 +163,40 @@ class _GuardedReader:
 
     def names(self) -> Sequence[str]:
         """What each sample is called."""
-        return self._guard.call(self._place, self._reader.names)
+        names = self._guard.call(self._place, lambda: tuple(self._reader.names()))
+        self._guard.check(f"{self._place}, names", names, tuple[str, ...])
+        return names
 
     def read(self, index: int) -> Array:
         """One sample."""
-        return self._guard.call(self._place, lambda: self._reader.read(index))
+        sample = self._guard.call(self._place, lambda: self._reader.read(index))
+        self._guard.check(f"{self._place}, sample {index}", sample, np.ndarray)
+        return sample
+
+
+def _preprocessing(function: PreprocessFunction) -> PreprocessFunction:
+    """Whoever runs it knows the sample, and says so of any exception; nothing else leaves it."""
+
+    @wraps(function)
+    def run(*arguments: Any) -> Array:
+        try:
+            with plugin_code():
+                ready = function(*arguments)
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise RuntimeError(said(error)) from error
+        if not isinstance(ready, np.ndarray):
+            message = f"returned {shown(ready)}, which is no array"
+            raise TypeError(message)
+        return ready
+
+    return run
+
+
+def _read_only(argument: Any) -> Any:
+    """Arrays that others still need, so that writing into them is an error and not a surprise."""
+    if isinstance(argument, np.ndarray):
+        argument = argument.view()
+        argument.flags.writeable = False
+    return argument

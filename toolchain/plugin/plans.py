@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from toolchain.core.dtypes import DType
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from toolchain.core.graph_view import GraphView
     from toolchain.core.quant import Edge, QuantPlan, QuantSpec
     from toolchain.core.target import TargetSpec
@@ -14,11 +16,8 @@ if TYPE_CHECKING:
 
 
 def misplaced(plan: QuantPlan, graph: GraphView) -> Findings:
-    """Names in `plan` that `graph` does not have."""
-    known, rule = graph.values, "values of the graph"
-    for name in plan.specs:
-        if name not in known:
-            yield f"specs[{name}]", name, rule
+    """Names in `plan` that `graph` does not have, and integers that are none."""
+    yield from _misplaced_values(plan, graph)
     reads = {
         (value.name, node.name, position)
         for node in graph.nodes
@@ -31,6 +30,15 @@ def misplaced(plan: QuantPlan, graph: GraphView) -> Findings:
     for group in plan.shared:
         for name in sorted(group - plan.specs.keys()):
             yield "shared", name, "values that are stored as integers"
+
+
+def _misplaced_values(plan: QuantPlan, graph: GraphView) -> Findings:
+    known, rule = graph.values, "values of the graph"
+    for name, spec in plan.specs.items():
+        if name not in known:
+            yield f"specs[{name}]", name, rule
+        elif not spec.dtype.is_integer:
+            yield f"specs[{name}]", spec.dtype, "an integer type; what stays in float has no spec"
     for before, behind in plan.fused.items():
         if before not in known or behind not in known:
             yield f"fused[{before}]", behind, rule
@@ -38,12 +46,16 @@ def misplaced(plan: QuantPlan, graph: GraphView) -> Findings:
             yield f"fused[{before}]", "it is stored, too", "values that are never stored"
 
 
-def beyond_facts(plan: QuantPlan, graph: GraphView, target: TargetSpec) -> Findings:
-    """Specs in `plan` that the facts of `target` do not have."""
+def beyond_facts(
+    plan: QuantPlan, graph: GraphView, target: TargetSpec, fixed: Collection[str] = ()
+) -> Findings:
+    """Specs in `plan` that the facts of `target` do not have; `fixed` values are the model's."""
     for name, spec in plan.specs.items():
-        yield from _beyond(f"specs[{name}]", spec, target, constant=graph.values[name].is_constant)
+        if name not in fixed:
+            constant = graph.values[name].is_constant
+            yield from _beyond(f"specs[{name}]", spec, target, constant=constant)
     for edge, converted in plan.conversions.items():
-        if converted is not None:
+        if converted is not None and edge.value not in fixed:
             constant = graph.values[edge.value].is_constant
             yield from _beyond(_edge(edge), converted, target, constant=constant)
 

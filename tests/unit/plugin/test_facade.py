@@ -138,5 +138,6 @@ def test_a_plugin_wraps_the_default(manager: Any, plugin: Any, target: Any) -> N
         free=plugin(tc_plan_quantization=wrapper),
         defaults=plugin(tc_plan_quantization=default),
     )
-    request: Any = SimpleNamespace(graph=SimpleNamespace(values={"x": None}, nodes=()))
+    graph = SimpleNamespace(values={"x": SimpleNamespace(is_constant=False)}, nodes=())
+    request: Any = SimpleNamespace(graph=graph, target=target("board").spec, fixed={})
     assert set(TargetHooks(found, "board").plan(request).specs) == {"x"}
