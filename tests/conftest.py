@@ -15,7 +15,7 @@ import pytest
 SCRIPTS = {
     "tc": "from toolchain.cli.main import main",
     "pip": "from pip._internal.cli.main import main",
-    "pytest": "from pytest import console_main as main",
+    "pytest": "from pytest import main",
 }
 OFFLINE = {
     "PIP_NO_INDEX": "1",
