@@ -38,6 +38,8 @@ from toolchain.core.registry import (
     PassDef,
     PreprocessorDef,
     RangeMethodDef,
+    SourceKind,
+    SourceRequest,
 )
 from toolchain.core.stats import TensorRange, TensorStats
 from toolchain.core.target import (
@@ -95,6 +97,8 @@ __all__ = [
     "Rounding",
     "ScaleKind",
     "Severity",
+    "SourceKind",
+    "SourceRequest",
     "Support",
     "TargetDef",
     "TargetSpec",

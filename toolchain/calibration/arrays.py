@@ -7,12 +7,14 @@ import tempfile
 import weakref
 import zipfile
 from math import prod
+from pathlib import PurePath
 from threading import Lock
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy
 
+from toolchain.calibration.members import unreadable
 from toolchain.errors import Code, DataError
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 class ArrayReader:
     """Samples of one array, read from an open file in .npy format; safe for several threads."""
+
+    images = False
 
     def __init__(self, file: IO[bytes], where: str) -> None:
         """Parse the header of `file`, which the reader owns from now on.
@@ -108,7 +112,7 @@ def open_npz(path: Path, key: str | None) -> ArrayReader:
     try:
         with zipfile.ZipFile(path) as archive:
             keys = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
-            chosen = _chosen_key(path, key, keys)
+            chosen = chosen_key(str(path), key, keys)
             unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
             try:
                 with archive.open(f"{chosen}.npy") as member:
@@ -122,28 +126,24 @@ def open_npz(path: Path, key: str | None) -> ArrayReader:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: BaseException) -> DataError:
-    """The error of a file that is there but cannot be read."""
-    return DataError(
-        Code.DATA_UNREADABLE,
-        f"The file cannot be read: {error}",
-        where=str(path),
-        hint="check that it is complete and of the kind its name says",
-    )
+def chosen_key(where: str, key: str | None, keys: list[str]) -> str:
+    """`key`, or the only one of `keys` where it is None.
 
-
-def _chosen_key(path: Path, key: str | None, keys: list[str]) -> str:
+    Raises:
+        DataError: DATA_NOT_FOUND if there is no such array, or several to choose from.
+    """
     if key is None and len(keys) == 1:
         return keys[0]
     if key in keys:
         return str(key)
+    name = PurePath(where).name
     raise DataError(
         Code.DATA_NOT_FOUND,
         "The file holds no such array" if key else "The file does not hold exactly one array",
-        where=str(path),
+        where=where,
         got=key or f"{len(keys)} arrays",
-        allowed=", ".join(f"{path.name}:{name}" for name in keys) or "an array",
-        hint=f"write {path.name}:KEY",
+        allowed=", ".join(f"{name}:{key}" for key in keys) or "an array",
+        hint=f"write {name}:KEY",
     )
 
 

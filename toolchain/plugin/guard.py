@@ -6,7 +6,6 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from toolchain.core.registry import (
     PreprocessorDef,
     RangeMethodDef,
     SampleReader,
+    SourceRequest,
 )
 from toolchain.core.stats import TensorRange
 from toolchain.core.target import Measured, TargetDef, TargetSpec
@@ -128,11 +128,11 @@ class Guard:
 
         return run
 
-    def _opening(self, record: DataReaderDef) -> Callable[[Path, str | None], SampleReader]:
+    def _opening(self, record: DataReaderDef) -> Callable[[SourceRequest], SampleReader]:
         place = f"reader `{record.name}`"
 
-        def open_guarded(path: Path, key: str | None) -> SampleReader:
-            return _GuardedReader(self, self.call(place, lambda: record.open(path, key)), place)
+        def open_guarded(request: SourceRequest) -> SampleReader:
+            return _GuardedReader(self, self.call(place, lambda: record.open(request)), place)
 
         return open_guarded
 
@@ -142,6 +142,11 @@ class _GuardedReader:
 
     def __init__(self, guard: Guard, reader: SampleReader, place: str) -> None:
         self._guard, self._reader, self._place = guard, reader, place
+
+    @property
+    def images(self) -> bool:
+        """True if the samples are decoded images."""
+        return self._guard.call(self._place, lambda: self._reader.images)
 
     def names(self) -> Sequence[str]:
         """What each sample is called."""
