@@ -15,6 +15,7 @@ import weakref
 import zipfile
 import zlib
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -126,22 +127,12 @@ def zip_members(file: Path | IO[bytes], where: str, limits: ArchiveLimits = LIMI
 
 
 def _tar_members(path: Path, limits: ArchiveLimits) -> list[Member]:
-    file = _opened_tar(path, limits)
+    with ExitStack() as closing:
+        file = closing.enter_context(_opened_tar(path, limits))
+        entries = _tar_entries(file)
+        _check(entries, file.seek(0, 2), str(path), limits)
+        closing.pop_all()
     lock = Lock()
-    with tarfile.open(fileobj=file, mode="r:") as archive:
-        entries = [
-            _Entry(
-                name=info.name,
-                size=info.size,
-                is_file=not info.isdir(),
-                # A sparse file lies in the archive in pieces.
-                is_link=not (info.isdir() or (info.isreg() and not info.issparse())),
-                source=info,
-            )
-            for info in archive
-        ]
-    size = file.seek(0, 2)
-    _check(entries, size, str(path), limits)
 
     def load(entry: _Entry) -> bytes:
         with lock:
@@ -156,24 +147,37 @@ def _tar_members(path: Path, limits: ArchiveLimits) -> list[Member]:
     return _members(entries, str(path), load)
 
 
+def _tar_entries(file: IO[bytes]) -> list[_Entry]:
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        return [
+            _Entry(
+                name=info.name,
+                size=info.size,
+                is_file=not info.isdir(),
+                # A sparse file lies in the archive in pieces.
+                is_link=not (info.isdir() or (info.isreg() and not info.issparse())),
+                source=info,
+            )
+            for info in archive
+        ]
+
+
 def _opened_tar(path: Path, limits: ArchiveLimits) -> IO[bytes]:
     """The archive itself, or what is in it where it is packed with gzip."""
     file = path.open("rb")
-    if file.read(2) != b"\x1f\x8b":
-        file.seek(0)
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not packed:
         return file
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the members
-    packed, total = path.stat().st_size, 0
-    try:
-        file.seek(0)
-        with file, gzip.GzipFile(fileobj=file) as stream:
+    with file, ExitStack() as closing:
+        unpacked = closing.enter_context(tempfile.TemporaryFile())
+        total, size = 0, path.stat().st_size
+        with gzip.GzipFile(fileobj=file) as stream:
             while piece := stream.read(_PIECE):
                 total += len(piece)
-                _check_size(total, packed, str(path), limits)
+                _check_size(total, size, str(path), limits)
                 unpacked.write(piece)
-    except BaseException:
-        unpacked.close()
-        raise
+        closing.pop_all()
     unpacked.seek(0)
     return unpacked
 

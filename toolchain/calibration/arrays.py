@@ -9,6 +9,7 @@ import zipfile
 from math import prod
 from pathlib import PurePath
 from threading import Lock
+from tokenize import TokenError
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -147,11 +148,24 @@ def chosen_key(where: str, key: str | None, keys: list[str]) -> str:
     )
 
 
-def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """Shape, whether columns come first, and element type; the data begins where it stops reading.
+
+    Raises:
+        ValueError: The file is not in .npy format.
+    """
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = read(file)
+    except (TokenError, SyntaxError, TypeError) as error:
+        raise ValueError(f"the header is no .npy header: {error}") from error
+    return shape, fortran, dtype
+
+
+def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    try:
+        shape, fortran, dtype = read_header(file)
     except ValueError as error:
         raise DataError(
             Code.DATA_UNREADABLE, f"The array cannot be read: {error}", where=where

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.lib import format as npy
 
+from toolchain.calibration.arrays import read_header
 from toolchain.errors import Code, DataError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class _Built:
 def is_object(data: bytes) -> bool:
     """True if `data` is a .npy file of Python objects, which only its header tells."""
     try:
-        return bool(_header(io.BytesIO(data))[1].hasobject)
+        return bool(read_header(io.BytesIO(data))[2].hasobject)
     except ValueError:
         return False
 
@@ -77,7 +77,7 @@ def read_objects(data: bytes, where: str) -> Mapping[str, Array]:
     """
     file = io.BytesIO(data)
     try:
-        shape, _ = _header(file)
+        shape, _, _ = read_header(file)
         return _arrays_of(_Machine().run(file), shape)
     except _NotPlainError as error:
         raise DataError(
@@ -91,13 +91,6 @@ def read_objects(data: bytes, where: str) -> Mapping[str, Array]:
         raise DataError(
             Code.DATA_UNREADABLE, f"The dictionary cannot be read: {error}", where=where
         ) from error
-
-
-def _header(file: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
 
 
 def _arrays_of(value: Any, declared: tuple[int, ...]) -> Mapping[str, Array]:
