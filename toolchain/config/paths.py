@@ -18,7 +18,9 @@ _FILE_NAMES = {
     ("calibration", "data"),
     ("evaluation", "data"),
     ("evaluation", "labels"),
+    ("surgery", "constants", "file"),
 }
+"""Keys of options that hold file names, or tables of them; indices are left out."""
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _KEYED = re.compile(r"(.*\.npz)(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
 
@@ -75,8 +77,10 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
     def expand(branch: Tree, path: dotted.Path) -> Tree:
         if isinstance(branch, dict):
             return {key: expand(item, (*path, key)) for key, item in branch.items()}
-        is_name = path[:1] in _FILE_NAMES or path[:2] in _FILE_NAMES
-        if not (is_name and isinstance(branch, Setting) and isinstance(branch.value, str)):
+        if isinstance(branch, list):
+            return [expand(item, (*path, index)) for index, item in enumerate(branch)]
+        text = isinstance(branch, Setting) and isinstance(branch.value, str)
+        if not (text and _holds_file_name(path)):
             return branch
         where = f"{dotted.format_path(path)} in {branch.origin}"
         try:
@@ -86,3 +90,10 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
             return branch
 
     return expand(tree, ()), problems
+
+
+def _holds_file_name(path: dotted.Path) -> bool:
+    """True for the options of `_FILE_NAMES`, in the overlay of a target as well."""
+    keys = tuple(part for part in path if isinstance(part, str))
+    own = keys[2:] if keys[:1] == ("target",) else keys
+    return any(own[: len(name)] == name for name in _FILE_NAMES)

@@ -13,15 +13,23 @@ from toolchain.core.options.mixed_precision import MixedPrecisionOptions, Precis
 from toolchain.core.options.optimize import OptimizeOptions
 from toolchain.core.options.quantize import QuantizeOptions, Unsupported
 from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order
+from toolchain.core.options.surgery import (
+    AttributeValue,
+    ConstantPatch,
+    NodePatch,
+    SurgeryOptions,
+)
 
 __all__ = [
     "STRICT",
+    "AttributeValue",
     "BuildOptions",
     "CalibrationOptions",
     "CheckOptions",
     "Color",
     "CompareOptions",
     "CompileOptions",
+    "ConstantPatch",
     "Doc",
     "EvaluationOptions",
     "Filter",
@@ -29,11 +37,13 @@ __all__ = [
     "Layout",
     "Metric",
     "MixedPrecisionOptions",
+    "NodePatch",
     "OptimizeOptions",
     "Order",
     "PrecisionRule",
     "QuantizeOptions",
     "RangePin",
     "Scope",
+    "SurgeryOptions",
     "Unsupported",
 ]
