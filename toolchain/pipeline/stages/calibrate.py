@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,14 +33,20 @@ class Observed:
 
 
 def calibrate(
-    context: BuildContext, model: Path, graph: GraphView, plan: QuantPlan, samples: Prepared
+    context: BuildContext,
+    model: Path,
+    graph: GraphView,
+    plan: QuantPlan,
+    samples: Prepared,
+    tail: Set[str] = frozenset(),
 ) -> Observed:
     """Statistics of every value that `plan` may need, from the cache wherever they are there.
 
     What a plan without rules needs is swept once. Rules may store values that are absorbed
     otherwise; these are swept on their own, so that what is known already is not observed again.
+    What the nodes `tail` compute stays in float and is not observed.
     """
-    values = values_to_observe(graph, context.target)
+    values = values_to_observe(graph, context.target, tail)
     observed = _swept(context, model, values, samples)
     further = further_values(graph, plan, values)
     if not further:
@@ -54,16 +60,19 @@ def calibrate(
     return Observed(stats={**observed.stats, **more.stats}, report=report)
 
 
-def values_to_observe(graph: GraphView, target: TargetSpec) -> tuple[str, ...]:
+def values_to_observe(
+    graph: GraphView, target: TargetSpec, tail: Set[str] = frozenset()
+) -> tuple[str, ...]:
     """Every value that a plan without rules may need statistics of.
 
-    Left out is what stands in front of an activation that `target` absorbs: it is never stored.
+    Left out is what stands in front of an activation that `target` absorbs, since it is never
+    stored, and what the nodes `tail` compute.
     """
-    skipped = {
-        node.outputs[0].name
-        for node in graph.nodes
-        if node.op_type in CLAMPING and absorbed_activation(graph, node, target) is not None
-    }
+    skipped = {value.name for node in graph.nodes if node.name in tail for value in node.outputs}
+    for node in graph.nodes:
+        behind = absorbed_activation(graph, node, target) if node.op_type in CLAMPING else None
+        if behind is not None and behind.name not in tail:
+            skipped.add(node.outputs[0].name)
     return observed_values(graph, skipped)
 
 

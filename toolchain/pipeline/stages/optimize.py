@@ -8,6 +8,7 @@ from pathlib import Path
 from toolchain.calibration.sources import Selection
 from toolchain.core.reports import OptimizeReport
 from toolchain.errors import Code, Problem
+from toolchain.graph.surgery import truncated
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.samples import prepared
@@ -27,6 +28,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
     )
 
+    truncate = truncated(options.surgery)
+
     def work(folder: Path) -> None:
         result = context.hooks.optimize(
             OptimizeRequest(
@@ -37,17 +40,19 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
                 options=options.optimize,
                 passes=context.manager.passes(),
                 samples=samples.store,
+                truncate=truncate,
             )
         )
         write_record(folder / "report.json", result.report)
 
-    parts = (context.model, options.input, options.optimize, samples.digest)
+    parts = (context.model, options.input, options.optimize, truncate, samples.digest)
     stored = context.cached(NAME, parts, work)
+    report = read_record(stored.folder / "report.json", OptimizeReport)
     state = replace(
         state.after(NAME, stored),
         samples=samples,
         optimized=stored.folder / MODEL,
-        optimize_report=read_record(stored.folder / "report.json", OptimizeReport),
+        optimize_report=replace(report, surgery=(*state.surgery, *report.surgery)),
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
