@@ -39,7 +39,9 @@ def rename(
         yield from problems
         return
     for change, value, new in chosen:
-        yield SurgeryRow(change=change, where=value.name or "", old=value.name or "", new=new)
+        yield SurgeryRow(
+            change=f"{change} name", where=value.name or "", old=value.name or "", new=new
+        )
     for _, value, _ in chosen:
         value.name = None
     for _, value, new in chosen:
@@ -60,7 +62,7 @@ def add_outputs(model: ir.Model, names: Sequence[str]) -> Iterator[SurgeryRow | 
             yield Problem(code=Code.NO_EFFECT, message=message, where=where, got=name)
         else:
             graph.outputs.append(value)
-            yield SurgeryRow(change="output", where=name, old="not an output", new=name)
+            yield SurgeryRow(change="further output", where=name, old="inside", new="output")
 
 
 def _clashes(model: ir.Model, chosen: Sequence[tuple[str, ir.Value, str]]) -> Iterator[Problem]:

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from toolchain.core.dtypes import DType
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import ConfigError, ModelError, Problem
-from toolchain.graph.inputs import describe, shape_overrides
+from toolchain.graph.inputs import batch_of_one, describe, shape_overrides
 from toolchain.graph.load import load_model
 from toolchain.graph.normalize import normalize
 from toolchain.graph.patch import patch_constants, patch_nodes
 from toolchain.graph.rename import add_outputs, rename
 from toolchain.graph.save import read, save_model
-from toolchain.graph.session import open_session
+from toolchain.graph.session import open_session, run
 from toolchain.graph.shapes import clear_shapes, infer_shapes
 from toolchain.graph.truncate import cut, unknown_tensors
 
@@ -51,7 +54,8 @@ def operate(
         artifact = save_model(model, destination)
         changed = read(destination)
         normal = normalize(changed, shape_overrides(describe(_fed(changed)), inputs))
-        _check_opens(normal)
+        if options.nodes or options.constants:
+            _check_runs(normal)
     except ModelError as error:
         destination.unlink(missing_ok=True)
         raise ModelError.of(
@@ -68,11 +72,16 @@ def operate(
     return artifact, tuple(item for item in found if isinstance(item, SurgeryRow))
 
 
-def _check_opens(model: ir.Model) -> None:
-    """Raise ModelError where shapes are wrong; onnxruntime compares more of them than onnx."""
+def _check_runs(model: ir.Model) -> None:
+    """Run the model once on zeros, since shapes may contradict each other where onnx infers none.
+
+    Raises ModelError where it does not run.
+    """
     with tempfile.TemporaryDirectory() as folder:
         artifact = save_model(model, Path(folder) / "changed.onnx")
-        open_session(artifact.path, threads=1, optimize=False)
+        session = open_session(artifact.path, threads=1, optimize=False)
+        inputs = describe(_fed(model))
+        run(session, {i.name: np.zeros(batch_of_one(i), DType(i.dtype).numpy) for i in inputs})
 
 
 def truncated(options: SurgeryOptions) -> tuple[str, ...]:

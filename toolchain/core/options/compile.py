@@ -21,7 +21,7 @@ class CompileOptions:
     ] = None
     opset: Annotated[
         int | None,
-        Ge(10),
+        Ge(13),
         Le(24),
         Doc(
             "ONNX opset of the QDQ model that is handed out, for runtimes that take no newer one; "
