@@ -9,6 +9,7 @@ from typing import Any
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.records import FileConfig
 from toolchain.config.settings import Layer, Setting, Tree, find, place
+from toolchain.config.surgery_checks import surgery_problems
 from toolchain.core.options import PRESETS, Color, InputOptions, PrecisionRule, RangePin
 from toolchain.errors import Code, Problem
 
@@ -27,6 +28,7 @@ class _Dependent:
 
 
 _DEPENDENTS = (
+    _Dependent(("optimize",), "enabled", frozenset({True}), ("skip",)),
     _Dependent(("optimize",), "prove", frozenset({True}), ("proof_samples", "rtol", "atol")),
     _Dependent(("calibration",), "order", frozenset({"random"}), ("seed",)),
     _Dependent(("evaluation",), "order", frozenset({"random"}), ("seed",)),
@@ -83,6 +85,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
             for found in _pin_problems(pin, ("mixed_precision", "pins", index), problem)
         ),
         *_repeated_pins(mixed.pins, problem),
+        *surgery_problems(config.surgery, problem),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from toolchain.config.resolve import ResolvedConfig
+from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.diagnostics import Diagnostic
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -28,6 +29,7 @@ from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.surgery import with_surgery
 from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
@@ -118,8 +120,8 @@ def _build_target(
     progress: Progress,
     until: str | None,
 ) -> TargetResult:
-    context = _context(options, workspace, manager, progress)
-    state = BuildState()
+    context, surgery = with_surgery(_context(options, workspace, manager, progress))
+    state = BuildState(surgery=surgery)
     for name, run in STAGES.items():
         before, state = state, run(context, state)
         verify_inputs(context, before, state, name)
@@ -172,6 +174,8 @@ def _context(
             got=name,
             allowed="a name without slashes",
         )
+    # External data counts; a packed file is its own digest, so that it need not be unpacked.
+    digest = file_digest(model) if is_compressed(model) else model_digest(model)
     hooks = TargetHooks(manager, options.target)
     providers = manager.providers()
     return BuildContext(
@@ -183,6 +187,6 @@ def _context(
         progress=progress,
         source=source_digest(manager, dict.fromkeys((*hooks.plugins, *providers))),
         shared=source_digest(manager, providers),
-        # External data counts; a packed file is its own digest, so that it need not be unpacked.
-        model=file_digest(model) if is_compressed(model) else model_digest(model),
+        original=ModelArtifact(path=model, digest=digest),
+        model=digest,
     )

@@ -53,8 +53,9 @@ def make_plan(
 
 
 def runs_on_integers(node: NodeView, target: TargetSpec, precision: NodePrecision) -> bool:
-    """True if the target can run `node` on integers and no rule asks for float."""
-    if precision.input_dtype is DType.FLOAT32 or precision.weight_dtype is DType.FLOAT32:
+    """True if the target can run `node` on integers and neither rule nor cut asks for float."""
+    asked = (precision.input_dtype, precision.weight_dtype)
+    if precision.behind_cut or DType.FLOAT32 in asked:
         return False
     if precision.output_dtype is DType.FLOAT32 and node.op_type not in ACCUMULATING:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -16,7 +16,7 @@ from toolchain.core.quant import Edge, QuantPlan
 from toolchain.core.reports import RuleEffect
 from toolchain.core.target import Support, TargetSpec
 from toolchain.errors import Code, ConfigError, Problem, QuantizationError
-from toolchain.quantization.precision import NodePrecision
+from toolchain.quantization.precision import CUT_REASON, NodePrecision
 
 WHOLE_GRAPH = "DEFAULT"
 _BY_SUBGRAPH, _BY_TYPE, _BY_NODE = range(3)
@@ -70,6 +70,16 @@ def settle(
     return {name: _asked(found) for name, found in claims.items()}
 
 
+def behind_cut(asked: Mapping[str, Asked], nodes: Iterable[str]) -> dict[str, Asked]:
+    """`asked`, but `nodes` run in float whatever rules ask of them."""
+    cut_off = NodePrecision(behind_cut=True)
+    found = dict(asked)
+    for name in nodes:
+        origins = asked[name].origins if name in asked else {}
+        found[name] = Asked(precision=cut_off, origins=origins)
+    return found
+
+
 def _claim(found: dict[str, _Claim], priority: int, number: int, rule: PrecisionRule) -> None:
     for setting in SETTINGS:
         value = getattr(rule, setting)
@@ -79,10 +89,14 @@ def _claim(found: dict[str, _Claim], priority: int, number: int, rule: Precision
 
 def _asked(found: Mapping[str, _Claim]) -> Asked:
     values = {name: claim.value for name, claim in found.items()}
-    names = {item.name for item in fields(NodePrecision)}
+    dtypes = {name: DType(str(values[name])) for name in _DTYPES if name in values}
     method, percentile = values.get("method"), values.get("percentile")
     return Asked(
-        precision=NodePrecision(**{k: DType(str(v)) for k, v in values.items() if k in names}),
+        precision=NodePrecision(
+            input_dtype=dtypes.get("input_dtype"),
+            output_dtype=dtypes.get("output_dtype"),
+            weight_dtype=dtypes.get("weight_dtype"),
+        ),
         method=None if method is None else str(method),
         percentile=percentile if isinstance(percentile, float) else None,
         origins={name: claim.rule for name, claim in found.items()},
@@ -200,7 +214,7 @@ def effects(
     for node, request in selected:
         for setting, number in request.origins.items():
             where = f"mixed_precision.rules[{number}]"
-            wanted = f"{setting} = {_value(request, setting)}"
+            wanted = f"{setting} = {getattr(rules[number], setting)}"
             reason = _not_applied(node, setting, request, plan, target)
             if reason is None:
                 silent.discard(number)
@@ -215,11 +229,6 @@ def effects(
     if problems:
         raise QuantizationError.of(problems)
     return tuple(rows)
-
-
-def _value(request: Asked, setting: str) -> object:
-    holder = request.precision if setting in _DTYPES else request
-    return getattr(holder, setting)
 
 
 def _ineffective(wanted: str, where: str, node: NodeView, reason: str) -> Problem:
@@ -254,6 +263,8 @@ def _not_applied(
     node: NodeView, setting: str, request: Asked, plan: QuantPlan, target: TargetSpec
 ) -> str | None:
     """Why `setting` did not take effect on `node`, or None if it did."""
+    if request.precision.behind_cut:
+        return CUT_REASON
     match setting:
         case "input_dtype":
             return _input_not_applied(node, request.precision.input_dtype, plan)

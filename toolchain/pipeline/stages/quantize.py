@@ -17,7 +17,8 @@ from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.calibrate import calibrate
 from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineRequest
 from toolchain.program.float_ops import SUPPORTED
-from toolchain.quantization.report import RULE_REASON
+from toolchain.quantization.report import ASKED_REASONS
+from toolchain.quantization.rules import behind_cut
 from toolchain.quantization.support import check_support
 
 NAME = "quantize"
@@ -66,7 +67,7 @@ def with_result(state: BuildState, folder: Path, stage: str) -> BuildState:
         effects=record.effects,
         diagnostics=tuple(d for d in state.diagnostics if d.problem.code != Code.RUNS_IN_FLOAT),
     )
-    islands = [row for row in record.report.islands if row.reason != RULE_REASON]
+    islands = [row for row in record.report.islands if row.reason not in ASKED_REASONS]
     if islands:
         shown = ", ".join(f"{row.node} ({row.op_type})" for row in islands[:3])
         more = f" and {len(islands) - 3} more" if len(islands) > 3 else ""
@@ -93,16 +94,17 @@ def quantize(
     source, fixed = _without_qdq(state.optimized, folder)
     graph = read_view(source)
     bias_dtype = _bias_dtype(target, options)
-    plain = PlanRequest(target=target, graph=graph, bias_dtype=bias_dtype, fixed=fixed, asked={})
+    tail = frozenset(() if state.optimize_report is None else state.optimize_report.tail)
+    asked = behind_cut({}, sorted(tail))
+    plain = PlanRequest(target=target, graph=graph, bias_dtype=bias_dtype, fixed=fixed, asked=asked)
     plan = context.hooks.plan(plain)
-    asked = {}
     if mixed.rules:
         refine = RefineRequest(target=target, graph=graph, plan=plan, options=mixed)
-        asked = context.hooks.refine(refine)
+        asked = behind_cut(context.hooks.refine(refine), sorted(tail))
         plan = context.hooks.plan(replace(plain, asked=asked))
     precision = {name: found.precision for name, found in asked.items()}
     check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
-    observed = calibrate(context, source, graph, plan, state.samples)
+    observed = calibrate(context, source, graph, plan, state.samples, tail)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
             QuantizeRequest(
