@@ -9,7 +9,13 @@ from typing import Any
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.records import FileConfig
 from toolchain.config.settings import Layer, Setting, Tree, find, place
-from toolchain.core.options import Color, InputOptions, PrecisionRule, RangePin
+from toolchain.core.options import (
+    Color,
+    InputOptions,
+    PrecisionRule,
+    QuantizeOptions,
+    RangePin,
+)
 from toolchain.errors import Code, Problem
 
 _WITHOUT_PERCENTILE = frozenset({"default", "minmax", "mse", "kl"})
@@ -65,6 +71,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
     mixed = config.mixed_precision
     return [
         *_input_problems(config.input, problem),
+        *_percentile_problems(config.quantize, problem),
         *(
             problem(idle.path, idle.message)
             for idle in idle_options(config)
@@ -112,6 +119,15 @@ def _input_problems(inputs: Sequence[InputOptions], problem: _Report) -> Iterato
             )
 
 
+def _percentile_problems(options: QuantizeOptions, problem: _Report) -> Iterator[Problem]:
+    if options.percentile_16bit < options.percentile:
+        yield problem(
+            ("quantize", "percentile_16bit"),
+            f"`percentile_16bit` is {options.percentile_16bit:g}, below `percentile`, which is "
+            f"{options.percentile:g}: 16 bits need not clip more than 8",
+        )
+
+
 def idle_options(config: FileConfig) -> Iterator[Idle]:
     """Options that have no effect beside the values of others, set or not."""
     for rule in _DEPENDENTS:
@@ -129,8 +145,9 @@ def idle_options(config: FileConfig) -> Iterator[Idle]:
             )
     method = config.quantize.method
     if method in _WITHOUT_PERCENTILE and not any(map(_inherits, config.mixed_precision.rules)):
-        message = f"`percentile` has no effect: method `{method}` does not read it"
-        yield Idle(("quantize", "percentile"), ("quantize", "method"), message)
+        for option in ("percentile", "percentile_16bit"):
+            message = f"`{option}` has no effect: method `{method}` does not read it"
+            yield Idle(("quantize", option), ("quantize", "method"), message)
 
 
 def _inherits(rule: PrecisionRule) -> bool:
@@ -163,11 +180,12 @@ def _rule_problems(
         rule.input_dtype,
         rule.output_dtype,
         rule.weight_dtype,
+        rule.precision_level,
         rule.method,
         rule.percentile,
     )
     if all(setting is None for setting in settings):
-        yield problem(path, "A rule sets nothing: no dtype, method or percentile")
+        yield problem(path, "A rule sets nothing: no dtype, level, method or percentile")
     method = general_method if rule.method is None else rule.method
     if rule.percentile is not None and method in _WITHOUT_PERCENTILE:
         yield problem((*path, "percentile"), f"Method `{method}` reads no percentile")

@@ -31,6 +31,7 @@ from toolchain.pipeline.stages import check, compile, mixed_precision, optimize,
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
+from toolchain.quantization.roles import check_types
 from toolchain.render.markdown import build_page
 
 StageFunction = Callable[[BuildContext, BuildState], BuildState]
@@ -170,6 +171,7 @@ def _context(
             got=name,
             allowed="a name without slashes",
         )
+    check_types(targets[options.target].spec, options.quantize, options.mixed_precision.rules)
     hooks = TargetHooks(manager, options.target)
     providers = manager.providers()
     return BuildContext(

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolchain.core.dtypes import DType
-from toolchain.core.options import MixedPrecisionOptions, QuantizeOptions
+from toolchain.core.options import MixedPrecisionOptions
 from toolchain.core.quant import QuantParams
 from toolchain.core.reports import CalibrationReport, QuantReport, RuleEffect
-from toolchain.core.target import TargetSpec
-from toolchain.errors import Code, ConfigError, InternalError, Problem
+from toolchain.errors import Code, InternalError, Problem
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
@@ -18,6 +16,7 @@ from toolchain.pipeline.stages.calibrate import calibrate
 from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineRequest
 from toolchain.program.float_ops import SUPPORTED
 from toolchain.quantization.report import RULE_REASON
+from toolchain.quantization.roles import configured
 from toolchain.quantization.support import check_support
 
 NAME = "quantize"
@@ -87,15 +86,24 @@ def quantize(
     """Write the QDQ model and its record into `folder`."""
     if state.optimized is None or state.samples is None:
         raise InternalError(Code.INTERNAL, "The quantize stage has no optimized model")
-    target, options = context.target, context.options.quantize
+    options = context.options.quantize
+    target = configured(context.target, options)
     source, fixed = _without_qdq(state.optimized, folder)
     graph = read_view(source)
-    bias_dtype = _bias_dtype(target, options)
-    plain = PlanRequest(target=target, graph=graph, bias_dtype=bias_dtype, fixed=fixed, asked={})
+    plain = PlanRequest(
+        target=target,
+        graph=graph,
+        bias_dtype=options.bias_dtype or target.bias.dtypes[0],
+        input_dtype=options.input_dtype,
+        fixed=fixed,
+        asked={},
+    )
     plan = context.hooks.plan(plain)
     asked = {}
-    if mixed.rules:
-        refine = RefineRequest(target=target, graph=graph, plan=plan, options=mixed)
+    if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
+        refine = RefineRequest(
+            target=target, graph=graph, plan=plan, options=mixed, quantize=options
+        )
         asked = context.hooks.refine(refine)
         plan = context.hooks.plan(replace(plain, asked=asked))
     precision = {name: found.precision for name, found in asked.items()}
@@ -131,20 +139,6 @@ def quantize(
             effects=result.effects,
         ),
     )
-
-
-def _bias_dtype(target: TargetSpec, options: QuantizeOptions) -> DType:
-    """The bias type asked for, or the target's default."""
-    chosen = options.bias_dtype or target.bias.dtypes[0]
-    if chosen not in target.bias.dtypes:
-        raise ConfigError(
-            Code.BAD_VALUE,
-            f"Target `{target.name}` cannot store biases in this type",
-            where="quantize.bias_dtype",
-            got=chosen,
-            allowed=", ".join(target.bias.dtypes),
-        )
-    return chosen
 
 
 def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
