@@ -71,7 +71,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
     mixed = config.mixed_precision
     return [
         *_input_problems(config.input, problem),
-        *_percentile_problems(config.quantize, problem),
+        *_percentile_problems(config.quantize, tree, problem),
         *(
             problem(idle.path, idle.message)
             for idle in idle_options(config)
@@ -119,10 +119,16 @@ def _input_problems(inputs: Sequence[InputOptions], problem: _Report) -> Iterato
             )
 
 
-def _percentile_problems(options: QuantizeOptions, problem: _Report) -> Iterator[Problem]:
-    if options.percentile_16bit < options.percentile:
+def _percentile_problems(
+    options: QuantizeOptions, tree: Tree, problem: _Report
+) -> Iterator[Problem]:
+    """Fewer elements kept in 16 bits than in 8; the default follows a larger `percentile`."""
+    path: Path = ("quantize", "percentile_16bit")
+    setting = find(tree, path)
+    given = isinstance(setting, Setting) and setting.layer is not Layer.DEFAULT
+    if given and options.percentile_16bit < options.percentile:
         yield problem(
-            ("quantize", "percentile_16bit"),
+            path,
             f"`percentile_16bit` is {options.percentile_16bit:g}, below `percentile`, which is "
             f"{options.percentile:g}: 16 bits need not clip more than 8",
         )

@@ -194,7 +194,7 @@ def _choice(graph: GraphView, plan: QuantPlan, given: Quantization) -> RangeChoi
     default = Method(
         definition=lookup(given.methods, options.method, "range method", "quantize.method"),
         percentile=options.percentile,
-        percentile_16bit=options.percentile_16bit,
+        percentile_16bit=max(options.percentile, options.percentile_16bit),
     )
     min_scale = given.target.min_scale
     return RangeChoice(

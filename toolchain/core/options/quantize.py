@@ -42,7 +42,7 @@ class QuantizeOptions:
         float,
         Gt(0.5),
         Le(1.0),
-        Doc("The same for values stored in 16 bits; at least `percentile`."),
+        Doc("The same for values stored in 16 bits; never less than `percentile`."),
     ] = 0.999999
     activation_dtype: Annotated[
         DType | None,
