@@ -27,13 +27,18 @@ class ProofRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizeReport:
-    """What the optimize stage did, and its proof (`samples` is 0 where none was asked for)."""
+    """What the optimize stage did, and its proof (`samples` is 0 where none was asked for).
+
+    Attributes:
+        halves: Values that the model declares as 16-bit floats; they are float32 now.
+    """
 
     passes: tuple[PassRow, ...]
     proof: tuple[ProofRow, ...]
     samples: int
     opset_before: int
     opset_after: int
+    halves: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.core.reports import OptimizeReport, PassRow
 from toolchain.errors import Code, ConfigError, ModelError, Problem
+from toolchain.graph.half import count_halves
 from toolchain.graph.inputs import describe, shape_overrides
 from toolchain.graph.load import load_model
 from toolchain.graph.normalize import normalize
@@ -50,7 +51,7 @@ def optimize(
     changed an output beyond the tolerance, and whatever `load_model` and `normalize` raise.
     """
     chosen = _chosen(passes, options.skip)
-    model, opset = _normalized(source, inputs)
+    model, opset, halves = _normalized(source, inputs)
     rows = tuple(apply_passes(model, chosen))
     feeds = [] if samples is None else list(samples.batches(1, options.proof_samples))
     observe_shapes(model, *feeds)
@@ -58,7 +59,7 @@ def optimize(
     del model
     proof = Proof(rows=(), failures=())
     if options.prove and feeds:
-        expected = _run_original(source, inputs, feeds)
+        expected = _run_original(source, inputs, feeds, as_given=not halves)
         proof = compare(expected, run_model(destination, feeds), options)
         if proof.failures:
             destination.unlink()
@@ -69,6 +70,7 @@ def optimize(
         samples=len(feeds) if proof.rows else 0,
         opset_before=opset,
         opset_after=OPSET,
+        halves=halves,
     )
 
 
@@ -118,29 +120,38 @@ def _chosen(passes: Sequence[PassDef], skip: Sequence[str]) -> list[PassDef]:
     return [definition for definition in ordered if definition.name not in skip]
 
 
-def _normalized(source: Path, inputs: Sequence[InputOptions]) -> tuple[ir.Model, int]:
-    """The normalized model and the opset it came in."""
+def _normalized(source: Path, inputs: Sequence[InputOptions]) -> tuple[ir.Model, int, int]:
+    """The normalized model, the opset it came in, and how many 16-bit floats it held."""
     model = load_model(source)
+    halves = count_halves(model)
     opset = model.graph.opset_imports[""]
     found = describe([v for v in model.graph.inputs if not v.is_initializer()])
-    return normalize(model, shape_overrides(found, inputs)), opset
+    return normalize(model, shape_overrides(found, inputs)), opset, halves
 
 
 def _run_original(
-    source: Path, inputs: Sequence[InputOptions], feeds: Sequence[Mapping[str, Array]]
+    source: Path,
+    inputs: Sequence[InputOptions],
+    feeds: Sequence[Mapping[str, Array]],
+    *,
+    as_given: bool,
 ) -> list[dict[str, Array]]:
-    """Outputs of the file as given, or normalized where onnxruntime is too old for it."""
+    """Outputs of the file as given, or normalized where onnxruntime is too old for it.
+
+    A model in 16-bit floats is never run as given: it rounds more coarsely than the proof allows.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "original.onnx"
         try:
-            if not is_compressed(source):
+            if as_given and not is_compressed(source):
                 return run_model(source, feeds)
-            path.write_bytes(read_bytes(source))
-            return run_model(path, feeds)
+            if as_given:
+                path.write_bytes(read_bytes(source))
+                return run_model(path, feeds)
         except ModelError:
-            model, _ = _normalized(source, inputs)
-            save_model(model, path)
-            return run_model(path, feeds)
+            pass  # onnxruntime says what is wrong, if it is, of the normalized model, too
+        save_model(_normalized(source, inputs)[0], path)
+        return run_model(path, feeds)
 
 
 def _blame(
@@ -152,7 +163,7 @@ def _blame(
 ) -> ModelError:
     """Do everything again step by step; the error names the first step that changed results."""
     feeds, expected, proof = found
-    model, _ = _normalized(source, inputs)
+    model = _normalized(source, inputs)[0]
     step = "normalize"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "step.onnx"

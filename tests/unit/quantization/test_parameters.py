@@ -163,7 +163,7 @@ def test_a_method_of_one_value(choose: Callable):
     assert (chosen.methods["h"], chosen.methods["x"]) == ("half", "minmax")
 
 
-def test_16_bits_have_a_percentile_of_their_own(choose: Callable):
+def test_16_bits_have_a_percentile_of_their_own():
     def given(stats: TensorStats, _: QuantSpec, percentile: float) -> TensorRange:
         return TensorRange(minimum=0.0, maximum=stats.maximum * percentile, method="given")
 
