@@ -31,7 +31,6 @@ from toolchain.core.quant import (
     QuantSpec,
 )
 from toolchain.core.target import Support, TargetSpec
-from toolchain.errors import Code, ConfigError, Problem
 from toolchain.quantization.fusion import fused_values
 from toolchain.quantization.groups import shared_groups
 from toolchain.quantization.precision import NodePrecision
@@ -60,9 +59,6 @@ def make_plan(
         input_dtype: How model inputs are stored; None: as other activations, FLOAT32: not at all.
         fixed: Parameters that the model brought along; their values are stored in just that way.
         precision: What is asked of single nodes, by name.
-
-    Raises:
-        ConfigError: Blocks of weights that do not divide their input channels; all of them.
     """
     types = _Types(input_dtype, bias_dtype)
     return _Planner(graph, target, types, fixed or {}, precision or {}).plan()
@@ -110,7 +106,6 @@ class _Planner:
         self._specs: dict[str, QuantSpec] = {}
         self._conversions: dict[Edge, QuantSpec | None] = {}
         self._integer_edges: set[Edge] = set()
-        self._problems: dict[str, Problem] = {}
         self._integer = frozenset(
             node.name
             for node in graph.nodes
@@ -131,8 +126,6 @@ class _Planner:
                     moving.append(node)
             else:
                 self._plan_compute(node)
-        if self._problems:
-            raise ConfigError.of(self._problems.values())
         return QuantPlan(
             specs=self._specs,
             conversions={**self._conversions, **self._float_edges()},
@@ -257,20 +250,6 @@ class _Planner:
             case PerBlock(_, size) if spec.dtype.bits == 4 and node.op_type != "ConvTranspose":
                 axis = reduction_axis(node)
                 length = 0 if weight.constant is None else weight.constant.shape[axis]
-                if length % size and length > size and weight.name not in self._fixed:
-                    self._problems[weight.name] = _undivided(weight.name, length, size)
                 return PerBlock(axis, size) if length > size else PerChannel(weight_axis(node))
             case _:
                 return PerChannel(weight_axis(node))
-
-
-def _undivided(weight: str, length: int, size: int) -> Problem:
-    divisors = [n for n in range(2, length) if length % n == 0]
-    return Problem(
-        code=Code.BAD_VALUE,
-        message="The block size does not divide the input channels of a weight",
-        where=f"quantize.weight_block_size, weight {weight}",
-        got=f"{length} channels in blocks of {size}",
-        allowed=", ".join(map(str, divisors)) or "none",
-        hint="a rule can store this weight in 8 bits, with one scale per channel",
-    )

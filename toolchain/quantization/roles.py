@@ -103,6 +103,7 @@ def _block_problems(
             got=str(size),
             allowed=", ".join(map(str, target.weight_block_sizes)) or "none: whole channels only",
         )
+        return
     stored = [options.weight_dtype or target.weight.dtype, *(rule.weight_dtype for rule in rules)]
     if not any(dtype is not None and dtype.bits == 4 for dtype in stored):
         yield Problem(

@@ -12,7 +12,7 @@ from tc_target_riscv.facts import SPEC
 from toolchain.core.dtypes import DType
 from toolchain.core.options import PrecisionRule, QuantizeOptions
 from toolchain.core.target import Requantization
-from toolchain.errors import Code, ConfigError
+from toolchain.errors import ConfigError
 from toolchain.graph.view import read_view
 from toolchain.quantization.roles import check_types
 
@@ -149,32 +149,6 @@ def test_the_smallest_scale_of_weights(build: Callable, model):
     built = build(model, target=WIDE, options=options(min_weight_scale=0.25))
     assert set(built.params.values["w"].scale.tolist()) == {0.25}
     assert float(built.params.values["c"].scale) < 0.25
-
-
-def test_blocks_that_do_not_divide(build: Callable, make_text_model: Callable):
-    proto = make_text_model(
-        "a = Conv(x, w) y = Conv(a, v)",
-        "float[1,6,3,3] x",
-        "float[A,B,C,D] y",
-        w=weight(10, 6, 1, 1),
-        v=weight(2, 10, 1, 1),
-    )
-    with pytest.raises(ConfigError) as caught:
-        build(proto, target=WIDE, options=options(weight_dtype=DType.INT4, weight_block_size=4))
-    assert [(p.code, p.where, p.got, p.allowed) for p in caught.value.problems] == [
-        (
-            Code.BAD_VALUE,
-            "quantize.weight_block_size, weight w",
-            "6 channels in blocks of 4",
-            "2, 3",
-        ),
-        (
-            Code.BAD_VALUE,
-            "quantize.weight_block_size, weight v",
-            "10 channels in blocks of 4",
-            "2, 5",
-        ),
-    ]
 
 
 def problems(target=WIDE, rules: tuple[PrecisionRule, ...] = (), **more: object) -> list[str]:

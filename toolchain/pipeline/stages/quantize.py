@@ -18,6 +18,7 @@ from toolchain.program.float_ops import SUPPORTED
 from toolchain.quantization.report import RULE_REASON
 from toolchain.quantization.roles import configured
 from toolchain.quantization.support import check_support
+from toolchain.quantization.verify import check_roles, check_stored
 
 NAME = "quantize"
 MODEL = "quantized.onnx"
@@ -107,6 +108,8 @@ def quantize(
         asked = context.hooks.refine(refine)
         plan = context.hooks.plan(replace(plain, asked=asked))
     precision = {name: found.precision for name, found in asked.items()}
+    if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
+        check_roles(graph, plan, options, asked, fixed)
     check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
     observed = calibrate(context, source, graph, plan, state.samples)
     with context.workspace.scratch() as scratch:
@@ -130,6 +133,7 @@ def quantize(
                 progress=context.progress,
             )
         )
+    check_stored(graph, plan, read_view(folder / MODEL))
     forwards = observed.report.forwards + result.report.extra_forwards
     write_record(
         folder / "report.json",
