@@ -146,6 +146,21 @@ CHANGES: dict[str, Change] = {
     "quantize.algorithms": Change(
         before={"quantize.algorithms": ["bias_correction"]}, after={"quantize.algorithms": []}
     ),
+    "quantize.percentile_16bit": Change(
+        base={"quantize.method": "percentile"}, after={"quantize.percentile_16bit": 0.9},
+        fails=Code.CONTRADICTION,
+    ),
+    "quantize.activation_dtype": Change(after={"quantize.activation_dtype": "uint8"}),
+    "quantize.input_dtype": Change(after={"quantize.input_dtype": "uint8"}),
+    "quantize.output_dtype": Change(after={"quantize.output_dtype": "float32"}),
+    "quantize.weight_dtype": Change(
+        after={"quantize.weight_dtype": "int4"}, fails=Code.BAD_VALUE
+    ),
+    "quantize.weight_block_size": Change(
+        after={"quantize.weight_block_size": 32}, fails=Code.BAD_VALUE
+    ),
+    "quantize.min_weight_scale": Change(after={"quantize.min_weight_scale": 0.125}),
+    "quantize.precision_level": Change(after={"quantize.precision_level": 3}),
     "quantize.bias_dtype": Change(after={"quantize.bias_dtype": "float32"}),
     "quantize.unsupported": Change(
         kind="float", after={"quantize.unsupported": "error"}, fails=Code.UNSUPPORTED_OP
@@ -170,6 +185,9 @@ CHANGES: dict[str, Change] = {
     ),
     "mixed_precision.rules.*.weight_dtype": rule(
         {"nodes": ["fc"], "weight_dtype": "float32"}, {"nodes": ["fc"], "weight_dtype": "int8"}
+    ),
+    "mixed_precision.rules.*.precision_level": rule(
+        {"nodes": ["fc"], "precision_level": 3}, {"nodes": ["f*"], "precision_level": 3}
     ),
     "mixed_precision.rules.*.method": rule(
         {"nodes": ["relu1"], "method": "minmax"}, {"nodes": ["relu1"], "method": "mse"}

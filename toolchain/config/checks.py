@@ -10,7 +10,14 @@ from toolchain.config.dotted import Path, format_path
 from toolchain.config.records import FileConfig
 from toolchain.config.settings import Layer, Setting, Tree, find, place
 from toolchain.config.surgery_checks import surgery_problems
-from toolchain.core.options import PRESETS, Color, InputOptions, PrecisionRule, RangePin
+from toolchain.core.options import (
+    PRESETS,
+    Color,
+    InputOptions,
+    PrecisionRule,
+    QuantizeOptions,
+    RangePin,
+)
 from toolchain.errors import Code, Problem
 
 _WITHOUT_PERCENTILE = frozenset({"default", "minmax", "mse", "kl"})
@@ -67,6 +74,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
     mixed = config.mixed_precision
     return [
         *_input_problems(config.input, problem),
+        *_percentile_problems(config.quantize, tree, problem),
         *(
             problem(idle.path, idle.message)
             for idle in idle_options(config)
@@ -126,6 +134,21 @@ def _resize_problems(options: InputOptions, path: Path, problem: _Report) -> Ite
         yield problem((*path, "letterbox"), "`letterbox` needs `resize = [height, width]`")
 
 
+def _percentile_problems(
+    options: QuantizeOptions, tree: Tree, problem: _Report
+) -> Iterator[Problem]:
+    """Fewer elements kept in 16 bits than in 8; the default follows a larger `percentile`."""
+    path: Path = ("quantize", "percentile_16bit")
+    setting = find(tree, path)
+    given = isinstance(setting, Setting) and setting.layer is not Layer.DEFAULT
+    if given and options.percentile_16bit < options.percentile:
+        yield problem(
+            path,
+            f"`percentile_16bit` is {options.percentile_16bit:g}, below `percentile`, which is "
+            f"{options.percentile:g}: 16 bits need not clip more than 8",
+        )
+
+
 def idle_options(config: FileConfig) -> Iterator[Idle]:
     """Options that have no effect beside the values of others, set or not."""
     for rule in _DEPENDENTS:
@@ -143,8 +166,9 @@ def idle_options(config: FileConfig) -> Iterator[Idle]:
             )
     method = config.quantize.method
     if method in _WITHOUT_PERCENTILE and not any(map(_inherits, config.mixed_precision.rules)):
-        message = f"`percentile` has no effect: method `{method}` does not read it"
-        yield Idle(("quantize", "percentile"), ("quantize", "method"), message)
+        for option in ("percentile", "percentile_16bit"):
+            message = f"`{option}` has no effect: method `{method}` does not read it"
+            yield Idle(("quantize", option), ("quantize", "method"), message)
 
 
 def _inherits(rule: PrecisionRule) -> bool:
@@ -177,11 +201,12 @@ def _rule_problems(
         rule.input_dtype,
         rule.output_dtype,
         rule.weight_dtype,
+        rule.precision_level,
         rule.method,
         rule.percentile,
     )
     if all(setting is None for setting in settings):
-        yield problem(path, "A rule sets nothing: no dtype, method or percentile")
+        yield problem(path, "A rule sets nothing: no dtype, level, method or percentile")
     method = general_method if rule.method is None else rule.method
     if rule.percentile is not None and method in _WITHOUT_PERCENTILE:
         yield problem((*path, "percentile"), f"Method `{method}` reads no percentile")

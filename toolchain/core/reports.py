@@ -50,6 +50,7 @@ class OptimizeReport:
     Attributes:
         surgery: What was changed in the model before, and where it was cut.
         tail: Nodes behind the cut, which stay as they were.
+        halves: Values that the model declares as 16-bit floats; they are float32 now.
     """
 
     passes: tuple[PassRow, ...]
@@ -59,6 +60,7 @@ class OptimizeReport:
     opset_after: int
     surgery: tuple[SurgeryRow, ...] = ()
     tail: tuple[str, ...] = ()
+    halves: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

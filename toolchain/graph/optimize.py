@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.core.reports import OptimizeReport, PassRow, SurgeryRow
 from toolchain.errors import Code, ConfigError, ModelError, Problem
+from toolchain.graph.half import count_halves
 from toolchain.graph.inputs import describe, shape_overrides
 from toolchain.graph.load import load_model
 from toolchain.graph.normalize import normalize
@@ -59,6 +60,7 @@ def optimize(
     prepared = _prepared(source, inputs, truncate)
     rows = tuple(apply_passes(prepared.model, chosen))
     model, opset, tail = prepared.whole(), prepared.opset, prepared.tail
+    halves = prepared.narrow
     del prepared
     feeds = [] if samples is None else list(samples.batches(1, options.proof_samples))
     observe_shapes(model, *feeds)
@@ -66,7 +68,7 @@ def optimize(
     del model
     proof = Proof(rows=(), failures=())
     if options.prove and feeds:
-        expected = _run_original(source, inputs, feeds)
+        expected = _run_original(source, inputs, feeds, as_given=not halves)
         proof = compare(expected, run_model(destination, feeds), options)
         if proof.failures:
             destination.unlink()
@@ -80,6 +82,7 @@ def optimize(
         opset_after=OPSET,
         surgery=_cut_rows(truncate, tail),
         tail=tail,
+        halves=halves,
     )
 
 
@@ -139,11 +142,13 @@ class _Prepared:
     Attributes:
         model: What the passes change: all of it, or what stands in front of the cut.
         opset: The opset it came in.
+        narrow: Values that were declared as 16-bit floats.
         halves: Both sides of the cut, where there is one.
     """
 
     model: ir.Model
     opset: int
+    narrow: int
     halves: Halves | None
 
     @property
@@ -157,9 +162,10 @@ class _Prepared:
 
 
 def _prepared(source: Path, inputs: Sequence[InputOptions], truncate: Sequence[str]) -> _Prepared:
-    model, opset = _normalized(source, inputs)
+    model, opset, narrow = _normalized(source, inputs)
     halves = cut(model, truncate) if truncate else None
-    return _Prepared(model=model if halves is None else halves.head, opset=opset, halves=halves)
+    head = model if halves is None else halves.head
+    return _Prepared(model=head, opset=opset, narrow=narrow, halves=halves)
 
 
 def _cut_rows(truncate: Sequence[str], tail: Sequence[str]) -> tuple[SurgeryRow, ...]:
@@ -169,29 +175,38 @@ def _cut_rows(truncate: Sequence[str], tail: Sequence[str]) -> tuple[SurgeryRow,
     return (SurgeryRow(change="truncate", where=", ".join(truncate), old="one graph", new=new),)
 
 
-def _normalized(source: Path, inputs: Sequence[InputOptions]) -> tuple[ir.Model, int]:
-    """The normalized model and the opset it came in."""
+def _normalized(source: Path, inputs: Sequence[InputOptions]) -> tuple[ir.Model, int, int]:
+    """The normalized model, the opset it came in, and how many 16-bit floats it held."""
     model = load_model(source)
+    halves = count_halves(model)
     opset = model.graph.opset_imports[""]
     found = describe([v for v in model.graph.inputs if not v.is_initializer()])
-    return normalize(model, shape_overrides(found, inputs)), opset
+    return normalize(model, shape_overrides(found, inputs)), opset, halves
 
 
 def _run_original(
-    source: Path, inputs: Sequence[InputOptions], feeds: Sequence[Mapping[str, Array]]
+    source: Path,
+    inputs: Sequence[InputOptions],
+    feeds: Sequence[Mapping[str, Array]],
+    *,
+    as_given: bool,
 ) -> list[dict[str, Array]]:
-    """Outputs of the file as given, or normalized where onnxruntime is too old for it."""
+    """Outputs of the file as given, or normalized where onnxruntime is too old for it.
+
+    A model in 16-bit floats is never run as given: it rounds more coarsely than the proof allows.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "original.onnx"
         try:
-            if not is_compressed(source):
+            if as_given and not is_compressed(source):
                 return run_model(source, feeds)
-            path.write_bytes(read_bytes(source))
-            return run_model(path, feeds)
+            if as_given:
+                path.write_bytes(read_bytes(source))
+                return run_model(path, feeds)
         except ModelError:
-            model, _ = _normalized(source, inputs)
-            save_model(model, path)
-            return run_model(path, feeds)
+            pass  # onnxruntime says what is wrong, if it is, of the normalized model, too
+        save_model(_normalized(source, inputs)[0], path)
+        return run_model(path, feeds)
 
 
 def _blame(

@@ -34,6 +34,7 @@ from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
+from toolchain.quantization.roles import check_types
 from toolchain.render.markdown import build_page
 
 StageFunction = Callable[[BuildContext, BuildState], BuildState]
@@ -176,11 +177,13 @@ def _context(
         )
     # External data counts; a packed file is its own digest, so that it need not be unpacked.
     digest = file_digest(model) if is_compressed(model) else model_digest(model)
+    target = targets[options.target].facts(options.platform, options.target_options)
+    check_types(target, options.quantize, options.mixed_precision.rules)
     hooks = TargetHooks(manager, options.target)
     providers = manager.providers()
     return BuildContext(
         options=options,
-        target=targets[options.target].facts(options.platform, options.target_options),
+        target=target,
         hooks=hooks,
         manager=manager,
         workspace=workspace,

@@ -75,4 +75,12 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
             allowed=f"at least {FEW_SAMPLES}; 100 to 1000 are usual",
         )
         state = state.warn(NAME, problem)
+    if state.optimize_report is not None and state.optimize_report.halves:
+        problem = Problem(
+            code=Code.HALF_PRECISION,
+            message="The model is in 16-bit floats; it is read as float32, inputs and outputs too",
+            where=options.model,
+            got=f"{state.optimize_report.halves} values",
+        )
+        state = state.warn(NAME, problem)
     return state
