@@ -47,6 +47,10 @@ _OPS: dict[str, OpSupport] = {
     **{name: _compute(rule.constant_parameters) for name in _UNARY},
     "Sigmoid": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
     "Softmax": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
+    **{
+        name: _compute(rule.constant_parameters, rule.single_output)
+        for name in ("LayerNormalization", "InstanceNormalization", "GroupNormalization")
+    },
     "Resize": _move(rule.linear_or_nearest),
     "MaxPool": _move(rule.single_output),
     "GlobalMaxPool": _move(),

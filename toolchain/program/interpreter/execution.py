@@ -21,6 +21,7 @@ from toolchain.program.interpreter.feeds import check_feeds
 from toolchain.program.interpreter.kernels import load_kernels
 from toolchain.program.interpreter.matrix import prepare_matmul
 from toolchain.program.interpreter.movement import prepare_move
+from toolchain.program.interpreter.normalization import prepare_normalize
 from toolchain.program.interpreter.pooling import prepare_pool
 from toolchain.program.interpreter.resize import prepare_resize
 from toolchain.program.records import (
@@ -31,6 +32,7 @@ from toolchain.program.records import (
     FloatOp,
     MatMul,
     Move,
+    Normalize,
     Operation,
     Pool,
     Program,
@@ -71,6 +73,7 @@ _PREPARE: Mapping[type[Operation], Callable[[Any, Context], Run]] = {
     Softmax: prepare_softmax,
     Resize: prepare_resize,
     Move: prepare_move,
+    Normalize: prepare_normalize,
     Quantize: prepare_quantize,
     Dequantize: prepare_dequantize,
     Rescale: prepare_rescale,

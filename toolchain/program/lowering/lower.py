@@ -16,6 +16,7 @@ from toolchain.program.lowering.accumulate import lower_conv, lower_matmul
 from toolchain.program.lowering.builder import Builder
 from toolchain.program.lowering.elementwise import lower_binary, lower_softmax, lower_table
 from toolchain.program.lowering.movement import lower_concat, lower_move
+from toolchain.program.lowering.normalization import lower_normalization
 from toolchain.program.lowering.pooling import lower_average_pool, lower_max_pool
 from toolchain.program.lowering.quantized import DEQUANTIZE, QUANTIZE
 from toolchain.program.lowering.resize import lower_resize
@@ -41,6 +42,10 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "Softmax": lower_softmax,
         "Resize": lower_resize,
         "Concat": lower_concat,
+        "LayerNormalization": lower_normalization,
+        "RMSNormalization": lower_normalization,
+        "InstanceNormalization": lower_normalization,
+        "GroupNormalization": lower_normalization,
     }
 )
 """Integer lowerings by ONNX operator; any other operator may become a table."""

@@ -8,6 +8,7 @@ reference interpreter (`toolchain.program.interpreter`) is its definition.
 from toolchain.program.records.accumulate import Conv, ConvTranspose, MatMul
 from toolchain.program.records.elementwise import Binary, BinaryKind, Softmax, Table
 from toolchain.program.records.movement import Dequantize, Move, MoveKind, Quantize, Rescale
+from toolchain.program.records.normalization import Normalize
 from toolchain.program.records.operation import Finish, Operation, Requantize, Tensor, ToFloat
 from toolchain.program.records.program import FloatOp, Program
 from toolchain.program.records.window import Pool, PoolKind, Resize
@@ -23,6 +24,7 @@ __all__ = [
     "MatMul",
     "Move",
     "MoveKind",
+    "Normalize",
     "Operation",
     "Pool",
     "PoolKind",
