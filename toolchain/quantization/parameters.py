@@ -195,14 +195,21 @@ class _Chooser:
         return node is not None and node.op_type in _BOUNDED
 
     def _known_range(self, members: list[str]) -> TensorRange | None:
-        """A range that the operator itself guarantees (Softmax: 0..1), for values of their own."""
-        if len(members) != 1:
+        """A range that the operator itself guarantees (Softmax: 0..1), for values of their own.
+
+        Only where no rule names a method, and the samples reach at least half of it: attention over
+        many tokens stays far below 1, and steps fit for 1 would round all of it to 0.
+        """
+        if len(members) != 1 or members[0] in self._choice.overrides:
             return None
         node = self._graph.producers.get(members[0])
         support = None if node is None else self._target.ops.get(node.op_type)
         if support is None or support.output_range is None:
             return None
         low, high = support.output_range
+        seen = self._stats_of(members[0])
+        if 2.0 * (seen.maximum - seen.minimum) < high - low:
+            return None
         return TensorRange(minimum=low, maximum=high, method="known")
 
     def _with_fills(self, chosen: TensorRange, members: list[str]) -> TensorRange:
