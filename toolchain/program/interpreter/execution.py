@@ -23,13 +23,18 @@ from toolchain.program.interpreter.matrix import prepare_matmul
 from toolchain.program.interpreter.movement import prepare_move
 from toolchain.program.interpreter.normalization import prepare_normalize
 from toolchain.program.interpreter.pooling import prepare_pool
+from toolchain.program.interpreter.reduction import prepare_arg_extreme, prepare_reduce
 from toolchain.program.interpreter.resize import prepare_resize
+from toolchain.program.interpreter.slope import prepare_slope
+from toolchain.program.interpreter.wide import prepare_function, prepare_wide_softmax
 from toolchain.program.records import (
+    ArgExtreme,
     Binary,
     Conv,
     ConvTranspose,
     Dequantize,
     FloatOp,
+    Function,
     MatMul,
     Move,
     Normalize,
@@ -37,10 +42,13 @@ from toolchain.program.records import (
     Pool,
     Program,
     Quantize,
+    Reduce,
     Rescale,
     Resize,
+    Slope,
     Softmax,
     Table,
+    WideSoftmax,
 )
 from toolchain.program.validation import check_program
 
@@ -74,6 +82,11 @@ _PREPARE: Mapping[type[Operation], Callable[[Any, Context], Run]] = {
     Resize: prepare_resize,
     Move: prepare_move,
     Normalize: prepare_normalize,
+    Slope: prepare_slope,
+    Function: prepare_function,
+    WideSoftmax: prepare_wide_softmax,
+    Reduce: prepare_reduce,
+    ArgExtreme: prepare_arg_extreme,
     Quantize: prepare_quantize,
     Dequantize: prepare_dequantize,
     Rescale: prepare_rescale,

@@ -11,9 +11,13 @@ from toolchain.program.records.movement import Dequantize, Move, MoveKind, Quant
 from toolchain.program.records.normalization import Normalize
 from toolchain.program.records.operation import Finish, Operation, Requantize, Tensor, ToFloat
 from toolchain.program.records.program import FloatOp, Program
+from toolchain.program.records.reduction import ArgExtreme, Reduce, ReduceKind
+from toolchain.program.records.slope import Slope
+from toolchain.program.records.wide import Function, WideSoftmax
 from toolchain.program.records.window import Pool, PoolKind, Resize
 
 __all__ = [
+    "ArgExtreme",
     "Binary",
     "BinaryKind",
     "Conv",
@@ -21,6 +25,7 @@ __all__ = [
     "Dequantize",
     "Finish",
     "FloatOp",
+    "Function",
     "MatMul",
     "Move",
     "MoveKind",
@@ -30,11 +35,15 @@ __all__ = [
     "PoolKind",
     "Program",
     "Quantize",
+    "Reduce",
+    "ReduceKind",
     "Requantize",
     "Rescale",
     "Resize",
+    "Slope",
     "Softmax",
     "Table",
     "Tensor",
     "ToFloat",
+    "WideSoftmax",
 ]
