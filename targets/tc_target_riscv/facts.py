@@ -53,7 +53,7 @@ _OPS: dict[str, OpSupport] = {
     },
     **{name: _compute(rule.constant_parameters) for name in ("ReduceMean", "ReduceSum")},
     **{name: _move(rule.constant_parameters) for name in ("ReduceMax", "ReduceMin")},
-    "Resize": _move(rule.linear_or_nearest),
+    "Resize": _move(rule.resize_form),
     "MaxPool": _move(rule.single_output),
     "GlobalMaxPool": _move(),
     "Concat": _move(),

@@ -18,6 +18,7 @@ from toolchain.program.interpreter.elementwise import (
     prepare_table,
 )
 from toolchain.program.interpreter.feeds import check_feeds
+from toolchain.program.interpreter.interpolate import prepare_interpolate
 from toolchain.program.interpreter.kernels import load_kernels
 from toolchain.program.interpreter.matrix import prepare_matmul
 from toolchain.program.interpreter.movement import prepare_move
@@ -35,6 +36,7 @@ from toolchain.program.records import (
     Dequantize,
     FloatOp,
     Function,
+    Interpolate,
     MatMul,
     Move,
     Normalize,
@@ -80,6 +82,7 @@ _PREPARE: Mapping[type[Operation], Callable[[Any, Context], Run]] = {
     Table: prepare_table,
     Softmax: prepare_softmax,
     Resize: prepare_resize,
+    Interpolate: prepare_interpolate,
     Move: prepare_move,
     Normalize: prepare_normalize,
     Slope: prepare_slope,

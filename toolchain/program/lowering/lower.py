@@ -15,12 +15,12 @@ from toolchain.program.float_ops import SUPPORTED
 from toolchain.program.lowering.accumulate import lower_conv, lower_matmul
 from toolchain.program.lowering.builder import Builder
 from toolchain.program.lowering.elementwise import lower_binary
+from toolchain.program.lowering.interpolate import lower_any_resize
 from toolchain.program.lowering.movement import lower_concat, lower_move
 from toolchain.program.lowering.normalization import lower_normalization
 from toolchain.program.lowering.pooling import lower_average_pool, lower_max_pool
 from toolchain.program.lowering.quantized import DEQUANTIZE, QUANTIZE
 from toolchain.program.lowering.reduction import lower_arg_extreme, lower_extreme, lower_sum
-from toolchain.program.lowering.resize import lower_resize
 from toolchain.program.lowering.slope import lower_prelu
 from toolchain.program.lowering.wide import lower_any_softmax, lower_unary
 from toolchain.program.records import FloatOp, Program, Quantize
@@ -43,7 +43,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "MaxPool": lower_max_pool,
         "GlobalMaxPool": lower_max_pool,
         "Softmax": lower_any_softmax,
-        "Resize": lower_resize,
+        "Resize": lower_any_resize,
         "Concat": lower_concat,
         "LayerNormalization": lower_normalization,
         "RMSNormalization": lower_normalization,

@@ -7,6 +7,7 @@ reference interpreter (`toolchain.program.interpreter`) is its definition.
 
 from toolchain.program.records.accumulate import Conv, ConvTranspose, MatMul
 from toolchain.program.records.elementwise import Binary, BinaryKind, Softmax, Table
+from toolchain.program.records.interpolate import Interpolate
 from toolchain.program.records.movement import Dequantize, Move, MoveKind, Quantize, Rescale
 from toolchain.program.records.normalization import Normalize
 from toolchain.program.records.operation import Finish, Operation, Requantize, Tensor, ToFloat
@@ -26,6 +27,7 @@ __all__ = [
     "Finish",
     "FloatOp",
     "Function",
+    "Interpolate",
     "MatMul",
     "Move",
     "MoveKind",
