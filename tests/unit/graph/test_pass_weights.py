@@ -9,6 +9,7 @@ from toolchain.graph.passes.batch_norm import fold_batch_norm
 from toolchain.graph.passes.batch_norm_conv import rewrite_batch_norm
 from toolchain.graph.passes.batch_norm_next import fold_batch_norm_next
 from toolchain.graph.passes.channel_affine import fold_channel_affine
+from toolchain.graph.passes.division import multiply_by_reciprocals
 from toolchain.graph.passes.factor import fold_factor
 from toolchain.graph.passes.matmul_bias import fuse_matmul_bias
 from toolchain.graph.passes.pad import fold_pad
@@ -191,6 +192,22 @@ def test_factors_that_stay(body, outputs, make_model, apply):
     proto = make_model(body, "float[4,4] x", outputs, w=normal(4, 4), b=normal(4), c=F(0.5))
     apply(proto, fold_factor)
     assert apply.changed == [False]
+
+
+@pytest.mark.parametrize("divisor", [F(8), normal(4, 1, 1), normal(1, 4, 6, 6)])
+def test_division_becomes_a_product(divisor, make_model, apply):
+    proto = make_model("y = Div(x, c)", X, "float[1,4,6,6] y", c=divisor)
+    assert apply(proto, multiply_by_reciprocals) == ["Mul"]
+
+
+@pytest.mark.parametrize(
+    ("body", "divisor"),
+    [("Div(c, x)", F(2)), ("Div(x, c)", F(0)), ("Div(x, c)", F(1e-40)), ("Div(x, x)", F(1))],
+    ids=["of a constant", "by 0", "beyond float32", "by what is computed"],
+)
+def test_divisions_that_stay(body, divisor, make_model, load):
+    model = load(make_model(f"y = {body}", X, "float[1,4,6,6] y", c=divisor))
+    assert not multiply_by_reciprocals(model)
 
 
 PADS = np.array([0, 0, 1, 0, 0, 0, 0, 2])
