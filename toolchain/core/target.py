@@ -177,7 +177,9 @@ class TargetSpec:
         pool_reciprocals: Kernel of an average pooling to (m, s), which stand for its division by
             the number of elements as m * 2**-s; other kernels take the best m of the rule in
             docs/numerics.md, 7. Only where requantization is exact.
-        rounding: How requantization and conversion of activations round.
+        rounding: How requantization rounds.
+        conversion_rounding: How float values are quantized, at the inputs of a program and behind
+            float islands; None: as `rounding`.
         fused_activations: Operators that an accumulating operator absorbs before requantization.
         min_scale: Smallest scale the hardware can use.
         opset: ONNX opset of what is handed to the vendor's runtime.
@@ -200,6 +202,7 @@ class TargetSpec:
     shift_limits: ShiftLimits | None = None
     pool_reciprocals: Mapping[tuple[int, ...], tuple[int, int]] = field(default_factory=dict)
     rounding: Rounding = Rounding.HALF_EVEN
+    conversion_rounding: Rounding | None = None
     fused_activations: frozenset[str] = frozenset({"Relu", "Clip"})
     min_scale: float = 2.0**-126
     opset: int = 24

@@ -20,6 +20,7 @@ from toolchain.numerics.affine import params_from_range
 from toolchain.quantization.groups import sources
 from toolchain.quantization.importance import Channels, channel_importance
 from toolchain.quantization.outlook import Part, outlook
+from toolchain.quantization.shift_limits import limit_activations
 from toolchain.quantization.useful import clamp, useful_interval
 from toolchain.quantization.weights import Pinned, fit_biases, weight_params
 
@@ -84,11 +85,13 @@ def choose_params(
         QuantizationError: A value of the plan was not observed.
     """
     chooser = _Chooser(graph, plan, stats, target, choice)
-    activations = chooser.run()
+    limited = limit_activations(graph, plan, chooser.run(), target, choice.pinned.keys())
+    activations = limited.params
     weights = weight_params(graph, plan, choice.pinned, choice.weight_method, target.min_scale)
     chosen = Chosen(
         params=activations,
         methods=chooser.methods
+        | {name: f"{chooser.methods[name]}, shift limits" for name in limited.moved}
         | {n: "pinned" if n in choice.pinned else choice.weight_method for n in weights.values},
         without_biases=ParamSet(
             values={**activations.values, **weights.values},

@@ -13,7 +13,14 @@ from dataclasses import replace
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.operators import data_inputs, traits, weight_axis, weight_input
-from toolchain.core.quant import Edge, PerChannel, QuantParams, QuantPlan, QuantSpec
+from toolchain.core.quant import (
+    Edge,
+    PerChannel,
+    PerTensor,
+    QuantParams,
+    QuantPlan,
+    QuantSpec,
+)
 from toolchain.core.target import Support, TargetSpec
 from toolchain.quantization.fusion import fused_values
 from toolchain.quantization.groups import shared_groups
@@ -160,6 +167,11 @@ class _Planner:
             if fixed or not in_float:
                 self._store(output.name, self._activation(asked.output_dtype))
 
+    def _bias_spec(self) -> QuantSpec:
+        if not self._target.bias.own_scale:
+            return QuantSpec(dtype=self._bias_dtype, symmetric=True, granularity=PerChannel(0))
+        return replace(self._target.weight, dtype=self._bias_dtype, granularity=PerTensor())
+
     def _read(self, node: NodeView, spec: QuantSpec) -> None:
         """Make every data input of `node` arrive as integers of `spec`'s type."""
         for position, value in data_inputs(node):
@@ -200,6 +212,4 @@ class _Planner:
         if self._bias_dtype is not DType.FLOAT32:
             edge = Edge(bias.name, node.name, known.bias)
             self._integer_edges.add(edge)
-            self._conversions[edge] = QuantSpec(
-                dtype=self._bias_dtype, symmetric=True, granularity=PerChannel(0)
-            )
+            self._conversions[edge] = self._bias_spec()

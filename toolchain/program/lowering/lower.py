@@ -9,8 +9,8 @@ import numpy as np
 
 from toolchain.core.graph_view import GraphView, NodeView
 from toolchain.core.operators import TRAITS
-from toolchain.core.target import Requantization, TargetSpec
-from toolchain.errors import Code, CompileError, Problem, UnsupportedOpError
+from toolchain.core.target import TargetSpec
+from toolchain.errors import Code, Problem, UnsupportedOpError
 from toolchain.program.float_ops import SUPPORTED
 from toolchain.program.lowering.accumulate import lower_conv, lower_matmul
 from toolchain.program.lowering.builder import Builder
@@ -53,15 +53,6 @@ def lower(graph: GraphView, target: TargetSpec, name: str) -> Program:
         UnsupportedOpError: Operators that can run neither on integers nor in float; all of them.
         CompileError: Q/DQ that cannot be understood, unknown shapes, biases that do not fit.
     """
-    if target.requantization is not Requantization.FLOAT32_MULTIPLIER:
-        raise CompileError(
-            Code.LOWERING_FAILED,
-            "The target requantizes in a way that the default lowering does not know",
-            where=target.name,
-            got=target.requantization,
-            allowed=Requantization.FLOAT32_MULTIPLIER,
-            hint="the target's plugin must implement the hook tc_lower",
-        )
     builder = Builder(graph, target)
     problems: list[Problem] = []
     for value in graph.inputs:
@@ -102,6 +93,7 @@ def _lower_quantize(builder: Builder, node: NodeView) -> None:
             name=node.name,
             inputs=(builder.read_float(value),),
             outputs=(builder.integer_tensor(result, shape),),
+            rounding=builder.target.conversion_rounding or builder.target.rounding,
         )
     )
 
