@@ -38,11 +38,22 @@ class OptimizeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationReport:
-    """What the sweep cost: `forwards` counts every run of the model, extra ones included."""
+    """What the statistics cost.
+
+    Attributes:
+        samples: Calibration samples.
+        values: Values observed.
+        graph: Digest of the float graph; targets with the same one share its sweep.
+        forwards: Runs of the model in the sweep.
+        own_forwards: Runs of this target alone: of values that its plan needs beyond the sweep's,
+            and of algorithms that change the model.
+    """
 
     samples: int
     values: int
+    graph: str
     forwards: int
+    own_forwards: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,11 @@ class TargetHooks:
         """Names of the plugins that are asked, in order."""
         return self._order
 
+    def own(self, hook: str) -> bool:
+        """True if somebody but the defaults may answer `hook`, for this target in particular."""
+        asked = (name for name in self._order if name != DEFAULTS)
+        return any(self._manager.implements(name, hook) for name in asked)
+
     def optimize(self, request: OptimizeRequest) -> OptimizeResult:
         """Simplify the float model."""
         return self._first("tc_optimize", request, OptimizeResult)

@@ -196,6 +196,12 @@ class PluginManager:
         others = [other for other in self._pluggy.get_plugins() if other is not module]
         return self._pluggy.subset_hook_caller(hook, others)
 
+    def implements(self, plugin: str, hook: str) -> bool:
+        """True if `plugin` answers `hook`."""
+        module = self._pluggy.get_plugin(plugin)
+        callers = self._pluggy.get_hookcallers(module) or ()
+        return any(caller.name == hook for caller in callers)
+
     def require_targets(self, names: Iterable[str]) -> None:
         """Make sure that no target asked for is missing because its plugin is broken.
 

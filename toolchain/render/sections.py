@@ -107,6 +107,7 @@ def _quantize(result: TargetResult) -> Section | None:
         lines.append(
             f"calibration: {plural(cost.samples, 'sample')}, {plural(cost.values, 'value')}, "
             f"{plural(cost.forwards, 'forward run')}"
+            + (f" and {cost.own_forwards} of its own" if cost.own_forwards else "")
         )
     lines += [f"algorithm: {summary}" for summary in report.algorithms]
     shown = tables.quantization(report)

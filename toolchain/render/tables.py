@@ -212,6 +212,26 @@ def overview(results: Sequence[TargetResult]) -> Table:
     )
 
 
+def sweeps(results: Sequence[TargetResult]) -> Table:
+    """The calibration sweeps, each with the targets that share it."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for result in results:
+        if result.calibration is not None:
+            key = (result.calibration.graph, result.calibration.forwards)
+            found.setdefault(key, []).append(result.target)
+    own = [
+        (f"{r.target} alone", "-", str(r.calibration.own_forwards))
+        for r in results
+        if r.calibration is not None and r.calibration.own_forwards
+    ]
+    rows = [(", ".join(names), graph[:12], str(runs)) for (graph, runs), names in found.items()]
+    return table(
+        f"Calibration sweeps ({len(found)})",
+        "targets:text float_graph:word forward_runs:number",
+        (*rows, *own),
+    )
+
+
 def _overview_row(result: TargetResult) -> tuple[str, ...]:
     quantized, scores, check = result.quantize, result.accuracy, result.check
     share = "-"

@@ -42,7 +42,9 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         write_record(folder / "report.json", result.report)
 
     parts = (context.model, options.input, options.optimize, samples.digest)
-    stored = context.cached(NAME, parts, work)
+    # Targets that do not optimize in a way of their own have the same float graph.
+    cached = context.cached if context.hooks.own("tc_optimize") else context.cached_for_all
+    stored = cached(NAME, parts, work)
     state = replace(
         state.after(NAME, stored),
         samples=samples,

@@ -124,11 +124,11 @@ def quantize(
                 progress=context.progress,
             )
         )
-    forwards = observed.report.forwards + result.report.extra_forwards
+    own = observed.report.own_forwards + result.report.extra_forwards
     write_record(
         folder / "report.json",
         QuantizeRecord(
-            calibration=replace(observed.report, forwards=forwards),
+            calibration=replace(observed.report, own_forwards=own),
             report=result.report,
             effects=result.effects,
         ),
