@@ -168,6 +168,7 @@ SPEC = TargetSpec(
         (14, 14): (21, 12),
     },
     rounding=Rounding.HALF_UP,
+    conversion_rounding=Rounding.HALF_AWAY,
     fused_activations=frozenset({"Relu", "Clip"}),
     opset=24,
     notes=(
@@ -186,6 +187,6 @@ SPEC = TargetSpec(
         "windows per channel up to 256: UG1414 3.x; their strides up to 8: UG1414 1.4.1",
         "pooling up to 256, where older tables have 8, because factors for 14x14 exist: ours",
         "what moves no data (Reshape, Flatten, Squeeze, Unsqueeze) needs no CPU: ours",
-        "model inputs are rounded half up; the host of Vitis AI rounds half away from zero",
+        "model inputs round half away from zero: Vitis AI's quantizers, UG1414",
     ),
 )

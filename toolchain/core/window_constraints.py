@@ -6,8 +6,6 @@ Padding by `auto_pad` is resolved before anything runs and is smaller than its k
 
 from __future__ import annotations
 
-from math import ceil
-
 from toolchain.core.graph_view import NodeView
 from toolchain.core.target import Constraint, Measured, stated
 
@@ -91,35 +89,16 @@ def uniform_average(node: NodeView) -> Measured:
     """All windows of the average pooling hold the same number of elements.
 
     So that the division is one factor for all of them: there is no padding or it is counted, and
-    no window of `ceil_mode` reaches beyond it.
+    `ceil_mode` is 0.
     """
-    pads = node.ints_attribute("pads")
-    auto = node.str_attribute("auto_pad", "NOTSET")
+    pads, auto = node.ints_attribute("pads"), node.str_attribute("auto_pad", "NOTSET")
     padded = any(pads) or auto not in ("NOTSET", "VALID")
-    counted = node.int_attribute("count_include_pad", 0) == 1
-    beyond = node.int_attribute("ceil_mode", 0) == 1 and _reaches_beyond(node)
-    found = f"pads {_by(pads)}, {auto}" if padded else "no padding"
+    counted = node.int_attribute("count_include_pad", 0)
+    ceil = node.int_attribute("ceil_mode", 0)
     return Measured(
-        ok=(counted or not padded) and not beyond,
-        value=f"{found}, {'' if counted else 'not '}counted"
-        + (", windows beyond the padding" if beyond else ""),
+        ok=(counted == 1 or not padded) and ceil == 0,
+        value=f"pads {_by(pads)} ({auto}), count_include_pad {counted}, ceil_mode {ceil}",
     )
-
-
-def _reaches_beyond(node: NodeView) -> bool:
-    """True if the last window of an axis is not all inside input and padding."""
-    x = node.input(0)
-    extents = () if x is None else (x.static_shape or ())[2:]
-    kernel, strides, dilations = kernel_of(node), strides_of(node), dilations_of(node)
-    rank = len(kernel)
-    pads = node.ints_attribute("pads", (0,) * (2 * rank))
-    for axis, extent in enumerate(extents[:rank]):
-        room = extent + pads[axis] + pads[axis + rank]
-        span = (kernel[axis] - 1) * dilations[axis] + 1
-        steps = ceil(max(room - span, 0) / strides[axis])
-        if steps * strides[axis] + span > room:
-            return True
-    return False
 
 
 def _by(numbers: tuple[int, ...]) -> str:
