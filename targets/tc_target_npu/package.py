@@ -70,18 +70,20 @@ def _config(at: NodeTensors, target: TargetSpec) -> dict[str, dict[str, Any]]:
     for index, (value, stored) in enumerate(zip(at.node.inputs, at.inputs, strict=True)):
         if value is not None and stored is not None:
             narrow = index == weight and stored.is_constant and target.weight.narrow_range
-            config[value.name] = _fields(stored, stored.dtype.qmin + narrow)
+            config[stored.name] = _fields(stored, stored.dtype.qmin + narrow)
         elif value is not None and value.dtype == "float32":
             config[value.name] = _FLOAT
     unstored = _FUSED if any(at.inputs) else _FLOAT
     for value, stored in zip(at.node.outputs, at.outputs, strict=True):
-        if value.dtype == "float32":
-            config[value.name] = unstored if stored is None else _fields(stored, stored.dtype.qmin)
+        if stored is not None:
+            config[stored.name] = _fields(stored, stored.dtype.qmin)
+        elif value.dtype == "float32":
+            config[value.name] = unstored
     return config
 
 
 def _fields(tensor: StoredTensor, quant_min: int) -> dict[str, Any]:
-    symmetric = not tensor.zero_point.any()
+    symmetric = tensor.dtype.signed and not tensor.zero_point.any()
     policy = {
         "PER_TENSOR": tensor.axis is None,
         "PER_CHANNEL": tensor.axis is not None,
