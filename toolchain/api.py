@@ -12,6 +12,7 @@ from toolchain.core.operators import data_inputs, traits, weight_axis, weight_in
 from toolchain.core.options import (
     CheckOptions,
     CompileOptions,
+    Doc,
     InputOptions,
     MixedPrecisionOptions,
     OptimizeOptions,
@@ -70,6 +71,7 @@ __all__ = [
     "DType",
     "DataReaderDef",
     "Diagnostic",
+    "Doc",
     "Edge",
     "ElementFunction",
     "GraphView",

@@ -28,6 +28,7 @@ from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
@@ -120,7 +121,8 @@ def _build_target(
     context = _context(options, workspace, manager, progress)
     state = BuildState()
     for name, run in STAGES.items():
-        state = run(context, state)
+        before, state = state, run(context, state)
+        verify_inputs(context, before, state, name)
         if name == until:
             break
     result = TargetResult(

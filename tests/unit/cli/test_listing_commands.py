@@ -138,3 +138,14 @@ def test_clean(tc: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tc("clean", "--config", config, "--cache").out == "/out: freed 1.5 kB\n"
     data = json.loads(tc("clean", "--config", config, "--format", "json").out)
     assert data == {"output": "/out", "freed_bytes": 3_000_000}
+
+
+def test_plugin_new(tc: Any, tmp_path: Path) -> None:
+    answer = tc("plugin", "new", "acme", "--output", tmp_path, "--format", "json")
+    assert answer.code == 0
+    said = json.loads(answer.out)
+    assert said["folder"] == str(tmp_path / "toolchain-acme")
+    assert all((tmp_path / "toolchain-acme" / file).is_file() for file in said["files"])
+    again = tc("plugin", "new", "acme", "--output", tmp_path)
+    assert (again.code, again.out) == (2, "")
+    assert again.err.startswith("error[TC112]: The folder of the new plugin exists already")

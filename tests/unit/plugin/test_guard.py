@@ -66,10 +66,23 @@ def test_records_of_our_own_are_left_alone() -> None:
     assert Guard(provider="p", own=True).guarded(metric) is metric
 
 
-def test_preprocessors_are_left_to_those_who_know_the_sample() -> None:
-    record = PreprocessorDef(name="p", summary="s", function=fail)
-    assert GUARD.guarded(record) is record
-    assert InputOptions().preprocess == "auto"
+def preprocessed_by(function: Any) -> Any:
+    record = GUARD.guarded(PreprocessorDef(name="p", summary="s", function=function))
+    return record.function(np.zeros(2), InputOptions(), None)
+
+
+def test_what_preprocessors_raise_is_told_by_those_who_know_the_sample() -> None:
+    with pytest.raises(LookupError, match="nothing here"):
+        preprocessed_by(fail)
+
+    def leave(*_: object) -> Any:
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="SystemExit: 3"):
+        preprocessed_by(leave)
+    with pytest.raises(TypeError, match="returned str: text, which is no array"):
+        preprocessed_by(lambda *_: "text")
+    np.testing.assert_array_equal(preprocessed_by(lambda raw, *_: raw + 1), [1, 1])
 
 
 def test_readers_and_what_they_open() -> None:

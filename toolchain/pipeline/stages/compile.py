@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
-from toolchain.errors import Code, InternalError, PluginError, Problem
+from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
 from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
 
 NAME = "compile"
@@ -91,16 +92,34 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
 
 
 def _check_files(context: BuildContext, folder: Path, artifact: CompiledArtifact) -> None:
-    """Make sure that every file named is there, in the folder, and under a name of its own."""
+    """Make sure that every file named is there, in the folder, and under a name of its own.
+
+    What a plugin saved as the program must be one, before anything relies on it.
+    """
     program = [f"{artifact.program}.program.{suffix}" for suffix in ("json", "bin")]
     for name in (*artifact.files, *program):
         path = Path(name)
         inside = not path.is_absolute() and ".." not in path.parts
+        # A link may lead outside whatever its own name is.
+        inside = inside and (folder / path).resolve().is_relative_to(folder.resolve())
         if not inside or name in RESERVED or not (folder / path).is_file():
-            raise PluginError(
-                Code.PLUGIN_BAD_RETURN,
-                "The target names a file that it did not write, or may not",
-                where=f"{context.target.name}, hook tc_compile",
-                got=name,
-                allowed=f"files in the request's folder, not called {', '.join(RESERVED)}",
+            allowed = f"files in the request's folder, not called {', '.join(RESERVED)}"
+            raise _bad_files(
+                context, "The target names a file that it did not write, or may not", name, allowed
             )
+    if context.hooks.outsiders:
+        try:
+            load_program(folder, artifact.program)
+        except CompileError as error:
+            found = error.problems[0]
+            raise _bad_files(
+                context,
+                "The target did not save a program that can be loaded",
+                f"{found.message}: {found.got}",
+                "what `save_program` writes",
+            ) from error
+
+
+def _bad_files(context: BuildContext, message: str, got: str, allowed: str) -> PluginError:
+    where = f"{context.target.name}, hook tc_compile"
+    return PluginError(Code.PLUGIN_BAD_RETURN, message, where=where, got=got, allowed=allowed)
