@@ -27,6 +27,7 @@ _SYMMETRIC_7 = (-127.0 / 128.0, 127.0 / 128.0)
 _POSITIONS = (0, 15)
 _BANK_DEPTH = 2048
 _POOL = 256
+_LARGEST = 16
 
 
 def _compute(*constraints: Constraint) -> OpSupport:
@@ -73,7 +74,10 @@ _POOLING = (
     window.padding_within_kernel,
 )
 
-_MOVES = {
+_FIXED = {
+    **_FUNCTIONS,
+    "AveragePool": _compute(*_POOLING, window.uniform_average),
+    "GlobalAveragePool": _compute(window.spatial_axes(1, 2), window.kernel_at_most(_POOL)),
     "MaxPool": _move(rule.single_output, *_POOLING),
     "GlobalMaxPool": _move(window.kernel_at_most(_POOL)),
     "Concat": _move(),
@@ -85,8 +89,8 @@ _MOVES = {
 }
 
 
-def _ops(parallel: int) -> dict[str, OpSupport]:
-    """Operators of a size with so many channels in parallel."""
+def _limited(parallel: int) -> dict[str, OpSupport]:
+    """Operators whose limits depend on the channels in parallel."""
     convolution = (
         window.spatial_axes(1, 2),
         rule.constant_weight,
@@ -109,20 +113,15 @@ def _ops(parallel: int) -> dict[str, OpSupport]:
         "MatMul": _compute(rule.matmul_operands, rule.constant_weight, matrix),
         "Add": _compute(own.element_channels(parallel)),
         "Mul": _compute(own.element_channels(parallel)),
-        "AveragePool": _compute(*_POOLING, window.uniform_average),
-        "GlobalAveragePool": _compute(window.spatial_axes(1, 2), window.kernel_at_most(_POOL)),
-        **_FUNCTIONS,
-        **_MOVES,
     }
 
 
 def _size(name: str, pixels: int, parallel: int) -> Platform:
     """One size: pixels, input channels and output channels that are computed at a time."""
-    own_ops = {n: s for n, s in _ops(parallel).items() if n not in {**_FUNCTIONS, **_MOVES}}
     return Platform(
         name=name,
         summary=f"{pixels} pixels x {parallel} input x {parallel} output channels at a time",
-        ops={} if parallel == 16 else own_ops,
+        ops={} if parallel == _LARGEST else _limited(parallel),
     )
 
 
@@ -130,7 +129,7 @@ SPEC = TargetSpec(
     name="dpu",
     summary="AMD DPUCZDX8G of Zynq UltraScale+, sizes B512 to B4096: int8 by powers of two",
     platforms=(
-        _size("b4096", 8, 16),
+        _size("b4096", 8, _LARGEST),
         _size("b3136", 8, 14),
         _size("b2304", 8, 12),
         _size("b1600", 8, 10),
@@ -139,7 +138,7 @@ SPEC = TargetSpec(
         _size("b800", 4, 10),
         _size("b512", 4, 8),
     ),
-    ops=_ops(16),
+    ops={**_FIXED, **_limited(_LARGEST)},
     activation=QuantSpec(
         dtype=DType.INT8,
         symmetric=True,

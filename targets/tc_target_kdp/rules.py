@@ -9,8 +9,6 @@ from toolchain.core.constraints import reduced_axes
 from toolchain.core.target import stated
 from toolchain.core.window_constraints import kernel_of, strides_of
 
-_LARGE_POWERS = frozenset({4, 8, 16, 32, 64, 128, 256})
-
 
 def clip_from_zero(node: NodeView) -> Measured:
     """Clip is from 0 to a maximum that is not negative."""
@@ -37,11 +35,9 @@ def more_than_three_rows(node: NodeView) -> Measured:
 
 
 def average_pool_520(node: NodeView) -> Measured:
-    """AveragePool has one of the forms of the chip.
+    """AveragePool is square up to 3 with a stride up to that, or strides by 4 or more.
 
-    Without `ceil_mode` a square kernel and stride of a power of two above 3, a kernel of 1 and a
-    larger stride, or a square stride above 3; else a square kernel up to 3 with a square stride up
-    to the kernel.
+    Strides by 4 or more are square, without `ceil_mode` and without counted padding.
     """
     kernel, strides = kernel_of(node), strides_of(node)
     small = _square(kernel, 1, 3) and _square(strides, 1, kernel[0])
@@ -49,21 +45,17 @@ def average_pool_520(node: NodeView) -> Measured:
 
 
 def average_pool_720(node: NodeView) -> Measured:
-    """AveragePool has one of the forms of the chip.
+    """AveragePool is up to 3, square or along one of 2 axes, or strides by 4 or more.
 
-    Without `ceil_mode` a square kernel and stride of a power of two above 3, a kernel of 1 and a
-    larger stride, or a square stride above 3; else kernel and stride square and up to 3, or along
-    one axis and up to 3.
+    Strides by 4 or more are square, without `ceil_mode` and without counted padding.
     """
     return _form(node, _large_average(node) or _up_to_three(node, axes=2))
 
 
 def average_pool_730(node: NodeView) -> Measured:
-    """AveragePool has one of the forms of the chip.
+    """AveragePool is up to 3, square or along one of 1 or 2 axes, or strides by 4 or more.
 
-    Without `ceil_mode` a square kernel and stride of a power of two above 3, a kernel of 1 and a
-    larger stride, or a square stride above 3; else, with 1 or 2 spatial axes, kernel and stride
-    square and up to 3, or along one axis and up to 3.
+    Strides by 4 or more are square, without `ceil_mode` and without counted padding.
     """
     one = len(kernel_of(node)) == 1
     small = _up_to_three(node, axes=1 if one else 2)
@@ -71,10 +63,9 @@ def average_pool_730(node: NodeView) -> Measured:
 
 
 def max_pool_520(node: NodeView) -> Measured:
-    """MaxPool has one of the forms of the chip.
+    """MaxPool is square of 2 or 3 with a stride up to that, or of more than 3.
 
-    Without `ceil_mode` a kernel of 1 and a larger stride, or a kernel above 3; else a square kernel
-    of 2 or 3 with a square stride up to the kernel.
+    More than 3 is without `ceil_mode`.
     """
     kernel, strides = kernel_of(node), strides_of(node)
     small = _square(kernel, 2, 3) and _square(strides, 1, kernel[0])
@@ -82,10 +73,9 @@ def max_pool_520(node: NodeView) -> Measured:
 
 
 def max_pool_530(node: NodeView) -> Measured:
-    """MaxPool has one of the forms of the chip.
+    """MaxPool is up to 3, square or along one of 2 axes, or of more than 3.
 
-    Without `ceil_mode` a kernel of 1 and a larger stride, or a kernel above 3; else kernel and
-    stride square and up to 3, or along one axis and up to 3.
+    More than 3 is without `ceil_mode`.
     """
     return _form(node, _large_maximum(node) or _up_to_three(node, axes=2))
 
@@ -249,11 +239,9 @@ def _up_to_three(node: NodeView, axes: int) -> bool:
 def _large_average(node: NodeView) -> bool:
     kernel, strides = kernel_of(node), strides_of(node)
     padded = any(node.ints_attribute("pads")) and node.int_attribute("count_include_pad", 0) == 1
-    if node.int_attribute("ceil_mode", 0):
-        return False
-    power = kernel == strides and len(set(kernel)) == 1 and kernel[0] in _LARGE_POWERS
     wide = len(set(strides)) == 1 and strides[0] > 3
-    return _skips(kernel, strides) or (not padded and (power or wide))
+    whole = not node.int_attribute("ceil_mode", 0)
+    return whole and (_skips(kernel, strides) or (wide and not padded))
 
 
 def _large_maximum(node: NodeView) -> bool:
