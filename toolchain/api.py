@@ -39,6 +39,8 @@ from toolchain.core.registry import (
     PassDef,
     PreprocessorDef,
     RangeMethodDef,
+    SourceKind,
+    SourceRequest,
 )
 from toolchain.core.stats import TensorRange, TensorStats
 from toolchain.core.target import (
@@ -101,6 +103,8 @@ __all__ = [
     "ScaleKind",
     "Severity",
     "ShiftLimits",
+    "SourceKind",
+    "SourceRequest",
     "Support",
     "TargetDef",
     "TargetSpec",

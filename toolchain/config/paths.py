@@ -18,8 +18,10 @@ _FILE_NAMES = {
     ("calibration", "data"),
     ("evaluation", "data"),
     ("evaluation", "labels"),
+    ("check", "data"),
 }
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_FUNCTION = re.compile(r"(.+\.py)(:[^:/\\]*)", re.DOTALL)
 _KEYED = re.compile(r"(.*\.npz)(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -75,6 +77,10 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
     def expand(branch: Tree, path: dotted.Path) -> Tree:
         if isinstance(branch, dict):
             return {key: expand(item, (*path, key)) for key, item in branch.items()}
+        if path == ("input",) and isinstance(branch, Setting):
+            found, wrong = _with_functions(branch, rules)
+            problems.extend(wrong)
+            return found
         is_name = path[:1] in _FILE_NAMES or path[:2] in _FILE_NAMES
         if not (is_name and isinstance(branch, Setting) and isinstance(branch.value, str)):
             return branch
@@ -86,3 +92,22 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
             return branch
 
     return expand(tree, ()), problems
+
+
+def _with_functions(inputs: Setting, rules: PathRules) -> tuple[Setting, list[Problem]]:
+    """The list of inputs with the file of every `preprocess = "file.py:name"` absolute."""
+    if not isinstance(inputs.value, list):
+        return inputs, []
+    problems: list[Problem] = []
+    entries = list(inputs.value)
+    for index, entry in enumerate(entries):
+        text = entry.get("preprocess") if isinstance(entry, dict) else None
+        split = _FUNCTION.fullmatch(text) if isinstance(text, str) else None
+        if split is None:
+            continue
+        where = f"{dotted.format_path((*inputs.path, index, 'preprocess'))} in {inputs.origin}"
+        try:
+            entries[index] = {**entry, "preprocess": rules.absolute(split[1], where) + split[2]}
+        except ConfigError as error:
+            problems.extend(error.problems)
+    return replace(inputs, value=entries), problems

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -89,10 +89,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Samples on disk, and the digest of their names and bytes."""
+    """Samples on disk, and the digest of their names and bytes.
+
+    Attributes:
+        warnings: What looks wrong about them.
+    """
 
     store: SampleStore
     digest: str
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,6 +144,14 @@ class BuildState:
     def publishing(self, name: str, path: Path, what: str) -> Self:
         """The state with one more file to publish."""
         return replace(self, files={**self.files, name: (path, what)})
+
+    def warn_all(self, stage: str, problems: Iterable[Problem]) -> Self:
+        """The state with a warning for each of `problems`."""
+        found = tuple(
+            Diagnostic(severity=Severity.WARNING, stage=stage, problem=problem)
+            for problem in problems
+        )
+        return replace(self, diagnostics=(*self.diagnostics, *found))
 
     def warn(self, stage: str, problem: Problem, severity: Severity = Severity.WARNING) -> Self:
         """The state with one more thing to tell the user."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from toolchain.core.registry import (
     PreprocessFunction,
     PreprocessorDef,
     SampleReader,
+    SourceRequest,
 )
 from toolchain.core.target import Measured, OpSupport, TargetDef, TargetSpec
 from toolchain.errors import Code, PluginError, Problem, ToolchainError
@@ -166,11 +166,11 @@ class Guard:
 
         return run
 
-    def _opening(self, record: DataReaderDef) -> Callable[[Path, str | None], SampleReader]:
+    def _opening(self, record: DataReaderDef) -> Callable[[SourceRequest], SampleReader]:
         place = f"reader `{record.name}`"
 
-        def open_guarded(path: Path, key: str | None) -> SampleReader:
-            reader = self.call(place, lambda: record.open(path, key))
+        def open_guarded(request: SourceRequest) -> SampleReader:
+            reader = self.call(place, lambda: record.open(request))
             if not (callable(getattr(reader, "names", None)) and hasattr(reader, "read")):
                 raise self.bad_return(place, reader, "a reader with `names` and `read`")
             return _GuardedReader(self, reader, place)
@@ -183,6 +183,11 @@ class _GuardedReader:
 
     def __init__(self, guard: Guard, reader: SampleReader, place: str) -> None:
         self._guard, self._reader, self._place = guard, reader, place
+
+    @property
+    def images(self) -> bool:
+        """True if the samples are decoded images."""
+        return self._guard.call(self._place, lambda: self._reader.images)
 
     def names(self) -> Sequence[str]:
         """What each sample is called."""

@@ -42,7 +42,7 @@ def test_every_leaf_of_every_record_is_listed():
         for path, record in sections.items()
         for field in dataclasses.fields(record)
     }
-    expected |= {f"check.{name}" for name in ("enabled", "samples", "scope", "exclude")}
+    expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
     expected |= {"model", "output", "targets", "target.*.platform", "target.*.options"}
     assert paths == expected
 

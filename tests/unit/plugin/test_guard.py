@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from toolchain.core.options import InputOptions
-from toolchain.core.registry import DataReaderDef, MetricDef, PreprocessorDef
+from toolchain.core.registry import DataReaderDef, MetricDef, PreprocessorDef, SourceRequest
 from toolchain.core.target import Measured, rule_of
 from toolchain.errors import Code, PluginError
 from toolchain.plugin.guard import Guard
@@ -90,14 +90,14 @@ def test_readers_and_what_they_open() -> None:
         names = fail
         read = fail
 
-    record = DataReaderDef(name="r", summary="s", accepts=fail, open=lambda path, key: Reader())  # noqa: ARG005
+    record = DataReaderDef(name="r", summary="s", accepts=fail, open=lambda _: Reader())
     guarded = GUARD.guarded(record)
     assert raised_by(lambda: guarded.accepts(Path())) == "p (d 1), accepts of `r`"
-    reader = guarded.open(Path(), None)
+    reader = guarded.open(SourceRequest(path=Path()))
     assert raised_by(reader.names) == "p (d 1), reader `r`"
     assert raised_by(lambda: reader.read(0)) == "p (d 1), reader `r`"
     closed = GUARD.guarded(DataReaderDef(name="r", summary="s", accepts=fail, open=fail))
-    assert raised_by(lambda: closed.open(Path(), None)) == "p (d 1), reader `r`"
+    assert raised_by(lambda: closed.open(SourceRequest(path=Path()))) == "p (d 1), reader `r`"
 
 
 def test_constraints_of_targets_keep_their_rule(target: Any) -> None:

@@ -8,13 +8,22 @@ from toolchain.core.options.build import BuildOptions
 from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.options.compile import CompileOptions
 from toolchain.core.options.doc import STRICT, Doc
-from toolchain.core.options.inputs import Color, Filter, InputOptions, Layout
+from toolchain.core.options.inputs import (
+    PRESETS,
+    Color,
+    Filter,
+    Format,
+    InputOptions,
+    Layout,
+    RawDtype,
+)
 from toolchain.core.options.mixed_precision import MixedPrecisionOptions, PrecisionRule, RangePin
 from toolchain.core.options.optimize import OptimizeOptions
 from toolchain.core.options.quantize import QuantizeOptions, Unsupported
-from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order
+from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order, Pair
 
 __all__ = [
+    "PRESETS",
     "STRICT",
     "BuildOptions",
     "CalibrationOptions",
@@ -25,15 +34,18 @@ __all__ = [
     "Doc",
     "EvaluationOptions",
     "Filter",
+    "Format",
     "InputOptions",
     "Layout",
     "Metric",
     "MixedPrecisionOptions",
     "OptimizeOptions",
     "Order",
+    "Pair",
     "PrecisionRule",
     "QuantizeOptions",
     "RangePin",
+    "RawDtype",
     "Scope",
     "Unsupported",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from toolchain.calibration.findings import FEW_SAMPLES
 from toolchain.calibration.sources import Selection
 from toolchain.core.reports import OptimizeReport
 from toolchain.errors import Code, Problem
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import prepared
+from toolchain.pipeline.stages.samples import Wanted, prepared, require_sources
 from toolchain.plugin.requests import OptimizeRequest
 
 NAME = "optimize"
@@ -21,10 +22,15 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     """Prepare the calibration samples, then simplify the model and prove it on them."""
     options = context.options
     chosen = options.calibration
+    require_sources(options)
     samples = prepared(
         context,
-        chosen.data,
-        Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
+        Wanted(
+            where="calibration.data",
+            sources=chosen.data,
+            selection=Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
+            pair=chosen.pair,
+        ),
     )
 
     def work(folder: Path) -> None:
@@ -53,14 +59,15 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
+    state = state.warn_all(NAME, samples.warnings)
     found = len(samples.store)
-    if found < chosen.samples:
+    if found < FEW_SAMPLES:
         problem = Problem(
             code=Code.DATA_FEW_SAMPLES,
-            message="There are fewer calibration samples than asked for",
+            message="Ranges of so few samples need not hold for other inputs",
             where="calibration.samples",
             got=f"{found}",
-            allowed=f"{chosen.samples}",
+            allowed=f"at least {FEW_SAMPLES}; 100 to 1000 are usual",
         )
         state = state.warn(NAME, problem)
     return state
