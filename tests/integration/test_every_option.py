@@ -69,6 +69,11 @@ def labelled(after: dict[str, Any], **base: Any) -> Change:
     return Change(kind="labelled", base=base, after=after)
 
 
+def of_target(name: str, option: str, value: Any) -> Change:
+    """Another value of an option of a target's own."""
+    return Change(base={"targets": [name]}, after={f"target.{name}.{option}": value})
+
+
 def comparison(name: str) -> dict[str, Change]:
     """The options of one comparison; the last layer runs in float, so that all forms differ."""
     island = {"mixed_precision.rules": [{"nodes": ["fc"], "input_dtype": "float32"}]}
@@ -260,6 +265,12 @@ CHANGES: dict[str, Change] = {
     "evaluation.metric": labelled({"evaluation.metric": "top5"}),
     "evaluation.max_drop": labelled({"evaluation.max_drop": 1.0}),
     "target.riscv.platform": Change(after={"target.riscv.platform": "k3"}),
+    "target.npu.platform": of_target("npu", "platform", "ax620e"),
+    "target.npu.options.npu_mode": of_target("npu", "options.npu_mode", "NPU2"),
+    "target.kdp.platform": of_target("kdp", "platform", "720"),
+    "target.kdp.options.quantization": of_target("kdp", "options.quantization", "radix"),
+    "target.dpu.platform": of_target("dpu", "platform", "b512"),
+    "target.dpu.options.cores": of_target("dpu", "options.cores", 2),
 }  # fmt: skip
 """One change for each option, but for `calibration.threads`, which must change no file."""
 

@@ -215,9 +215,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSupport:
-    """What one target supports of a model."""
+    """What some chips of one target, which agree in it, support of a model."""
 
     target: str
+    platforms: tuple[str, ...]
     integer_nodes: int
     float_nodes: int
     unsupported_nodes: int

@@ -44,6 +44,12 @@ def rule_of(constraint: Constraint) -> str:
     return " ".join((constraint.__doc__ or constraint.__name__).strip().split("\n\n")[0].split())
 
 
+def stated(rule: str, constraint: Constraint) -> Constraint:
+    """`constraint` with `rule` as its docstring, for rules that are made with numbers in them."""
+    constraint.__doc__ = rule
+    return constraint
+
+
 class Support(StrEnum):
     """How a target runs an operator."""
 
@@ -212,11 +218,12 @@ class TargetSpec:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def on(self, platform: str) -> TargetSpec:
-        """The facts of one chip: those of the family, changed where the chip differs."""
+        """The facts of one chip, its only platform: the family's, changed where it differs."""
         chip = next(known for known in self.platforms if known.name == platform)
         ops = {**self.ops, **chip.ops}
         return replace(
             self,
+            platforms=(chip,),
             ops={name: support for name, support in ops.items() if support is not None},
             activation_dtypes=chip.activation_dtypes or self.activation_dtypes,
             weight_dtypes=chip.weight_dtypes or self.weight_dtypes,

@@ -120,13 +120,13 @@ def spec_text(spec: QuantSpec) -> str:
 
 
 def fact_tables(facts: TargetFacts) -> tuple[Table, ...]:
-    """Numbers, operators and sources of one target."""
+    """Numbers and operators of one target, where its chips differ, and sources."""
     integer = table(
         f"Operators on integers ({len(facts.ops)})",
         "operator:word runs_as:word rules:text",
         ((op.op_type, op.support, _rules(op) or "-") for op in facts.ops),
     )
-    shown = [_numbers(facts), integer]
+    shown = [_numbers(facts), integer, *_differences(facts)]
     if facts.notes:
         shown.append(table("Sources", "source:text", ((note,) for note in facts.notes)))
     return tuple(shown)
@@ -179,15 +179,43 @@ def _numbers(facts: TargetFacts) -> Table:
 
 def _platform_text(platform: PlatformFacts) -> str:
     text = f"{platform.name}: {platform.summary} ({plural(platform.cores, 'core')})"
-    if platform.without:
-        text += f", without {', '.join(platform.without)}"
     for what, dtypes in (
         ("activations", platform.activation_dtypes),
         ("weights", platform.weight_dtypes),
     ):
         text += f", {what} {', '.join(dtypes)}" if dtypes else ""
-    rules = "; ".join(f"{op.op_type}: {_rules(op)}" for op in platform.ops if _rules(op))
-    return f"{text}, its own rules: {rules}" if rules else text
+    return text
+
+
+def _differences(facts: TargetFacts) -> tuple[Table, ...]:
+    """Operators that chips lack, add, or limit otherwise, chips with the same difference in one."""
+    family = {op.op_type: op for op in facts.ops}
+    rows: dict[tuple[str, str], list[str]] = {}
+    for chip in facts.platforms:
+        told = {op.op_type: _change(op, family.get(op.op_type)) for op in chip.ops}
+        told |= dict.fromkeys(chip.without, "not on integers")
+        for op_type, text in told.items():
+            if text:
+                rows.setdefault((op_type, text), []).append(chip.name)
+    if not rows:
+        return ()
+    ordered = sorted(rows.items(), key=lambda row: row[0][0])
+    return (
+        table(
+            f"Where chips differ ({len(rows)})",
+            "operator:word chips:text difference:text",
+            ((op_type, ", ".join(chips), text) for (op_type, text), chips in ordered),
+        ),
+    )
+
+
+def _change(op: OpFacts, family: OpFacts | None) -> str:
+    """Rules of a chip's `op` that the family's has not, else those it lacks; "" for neither."""
+    if family is None:
+        return "runs on integers"
+    added = [rule.removesuffix(".") for rule in op.rules if rule not in family.rules]
+    gone = [rule.removesuffix(".") for rule in family.rules if rule not in op.rules]
+    return "; ".join(added) or "; ".join(f"not: {rule}" for rule in gone)
 
 
 def _platform(chip: Platform) -> PlatformFacts:

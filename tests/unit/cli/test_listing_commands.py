@@ -30,6 +30,8 @@ def test_one_target(tc: Any) -> None:
     assert data["ops"][0] == {
         "op_type": "Conv",
         "output_range": None,
+        "input_positions": None,
+        "own_function": False,
         "rules": [],
         "support": "compute",
     }
@@ -75,6 +77,7 @@ def inspecting(monkeypatch: pytest.MonkeyPatch) -> None:
     def inspect(model: Path, targets: Any) -> InspectReport:
         support = TargetSupport(
             target="",
+            platforms=(),
             integer_nodes=5,
             float_nodes=0,
             unsupported_nodes=0,
