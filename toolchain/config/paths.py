@@ -16,6 +16,7 @@ _FILE_NAMES = {
     ("model",),
     ("output",),
     ("calibration", "data"),
+    ("analysis", "data"),
     ("evaluation", "data"),
     ("evaluation", "labels"),
 }
@@ -75,7 +76,8 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
     def expand(branch: Tree, path: dotted.Path) -> Tree:
         if isinstance(branch, dict):
             return {key: expand(item, (*path, key)) for key, item in branch.items()}
-        is_name = path[:1] in _FILE_NAMES or path[:2] in _FILE_NAMES
+        own = path[2:] if path[:1] == ("target",) else path  # an overlay repeats the sections
+        is_name = own[:1] in _FILE_NAMES or own[:2] in _FILE_NAMES
         if not (is_name and isinstance(branch, Setting) and isinstance(branch.value, str)):
             return branch
         where = f"{dotted.format_path(path)} in {branch.origin}"

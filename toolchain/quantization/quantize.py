@@ -104,6 +104,7 @@ def quantize_model(
         params=chosen.params,
         replaced=run.replaced,
         float_nodes=tuple(row.node for row in report.islands),
+        scales=run.scales,
     )
     return Quantized(
         model=model,
@@ -117,6 +118,7 @@ class _Run:
 
     Attributes:
         replaced: New arrays of initializers, by name.
+        scales: What the channels of activations are divided by, by name.
         extra_forwards: Forward runs of the model beyond those of the calibration sweep.
     """
 
@@ -124,6 +126,7 @@ class _Run:
         self, source: Path, graph: GraphView, plan: QuantPlan, given: Quantization
     ) -> None:
         self.replaced: dict[str, Array] = {}
+        self.scales: dict[str, Array] = {}
         self.extra_forwards = 0
         self._source = source
         self._graph = graph
@@ -158,6 +161,8 @@ class _Run:
             )
         )
         self.replaced |= output.constants
+        for value, scales in output.channel_scales.items():
+            self.scales[value] = self.scales.get(value, np.float32(1.0)) * scales
         self._graph = _with_constants(self._graph, output.constants)
         if output.changed_values:
             self._observe(output.changed_values)
