@@ -6,6 +6,7 @@ does not depend on the number of threads.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -77,18 +78,16 @@ class Agreement:
         """Cosine of the angle between f and q; 1.0 where both are all zero."""
         if self.signal == 0.0 or self.power == 0.0:
             return 1.0 if self.signal == self.power else 0.0
-        return min(self.product / (np.sqrt(self.signal) * np.sqrt(self.power)), 1.0)
+        return min(self.product / (math.sqrt(self.signal) * math.sqrt(self.power)), 1.0)
 
 
-def noise_energy(expected: Array, actual: Array) -> float:
-    """Sum of (actual - expected)**2 in float64."""
-    f, q = expected.reshape(-1), actual.reshape(-1)
+def energy(values: Array) -> float:
+    """Sum of the squares, in float64."""
+    flat = values.reshape(-1)
     total = 0.0
-    for start in range(0, f.size, PIECE):
-        difference = np.subtract(
-            q[start : start + PIECE], f[start : start + PIECE], dtype=np.float64
-        )
-        total += float(difference @ difference)
+    for start in range(0, flat.size, PIECE):
+        piece = flat[start : start + PIECE].astype(np.float64)
+        total += float(piece @ piece)
     return total
 
 

@@ -1,8 +1,8 @@
 """A histogram that needs no range beforehand and adds up over samples.
 
-Bins are as wide as a power of two and begin at 0. Where a value lies beyond the last one, neighbours
-are merged until it fits: floor(x / 2w) = floor(floor(x / w) / 2), so the counts depend on the values
-alone and not on the order in which they came.
+Bins are as wide as a power of two and begin at 0. Where a value lies beyond the last one,
+neighbours are merged until it fits: floor(x / 2w) = floor(floor(x / w) / 2), so the counts depend
+on the values alone and not on the order in which they came.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
 from toolchain.core.reports import (
     AccuracyReport,
+    AnalysisReport,
     CalibrationReport,
     CheckReport,
     FileRow,
@@ -27,7 +28,14 @@ from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
-from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.stages import (
+    analyze,
+    check,
+    compile,
+    mixed_precision,
+    optimize,
+    quantize,
+)
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
@@ -42,6 +50,7 @@ STAGES: Mapping[str, StageFunction] = MappingProxyType(
         mixed_precision.NAME: mixed_precision.run,
         compile.NAME: compile.run,
         check.NAME: check.run,
+        analyze.NAME: analyze.run,
     }
 )
 """The stages in the order in which they run."""
@@ -63,6 +72,7 @@ class TargetResult:
     effects: tuple[RuleEffect, ...]
     check: CheckReport | None
     accuracy: AccuracyReport | None
+    analysis: AnalysisReport | None
     files: tuple[FileRow, ...]
     diagnostics: tuple[Diagnostic, ...]
     cached: tuple[str, ...]
@@ -132,6 +142,7 @@ def _build_target(
         effects=state.effects,
         check=state.check_report,
         accuracy=state.accuracy_report,
+        analysis=state.analysis_report,
         files=(),
         diagnostics=state.diagnostics,
         cached=(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +49,11 @@ def write_quantized(
     plan: QuantPlan,
     params: ParamSet,
     replaced: Mapping[str, Array],
-    float_nodes: tuple[str, ...],
-    scales: Mapping[str, Array],
+    metadata: Mapping[str, str],
 ) -> ModelArtifact:
     """Write `source` as QDQ: activations, constants and conversions as `plan` and `params` say.
 
-    `scales` is what `replaced` divides the channels of activations by; it travels as metadata.
+    `metadata` is what `qdq_metadata` made.
 
     Raises:
         QuantizationError: A bias that does not fit its integer type.
@@ -74,12 +73,15 @@ def write_quantized(
         constants=tuple(_constants(graph, plan, params, replaced)),
         conversions=conversions,
         replaced=replaced,
-        metadata=_metadata(float_nodes, scales),
+        metadata=metadata,
     )
 
 
-def _metadata(float_nodes: tuple[str, ...], scales: Mapping[str, Array]) -> dict[str, str]:
-    """What must travel with the model; a key without content is left out."""
+def qdq_metadata(float_nodes: Iterable[str], scales: Mapping[str, Array]) -> dict[str, str]:
+    """What must travel with the QDQ model; a key without content is left out.
+
+    `scales` is what algorithms divided the channels of activations by, by name.
+    """
     groups: dict[bytes, tuple[Array, list[str]]] = {}
     for name in sorted(scales):
         array = np.asarray(scales[name], np.float32)

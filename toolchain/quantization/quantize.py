@@ -33,7 +33,7 @@ from toolchain.quantization.parameters import (
     with_biases,
 )
 from toolchain.quantization.pins import fixed_functions, pin_functions
-from toolchain.quantization.qdq import write_quantized
+from toolchain.quantization.qdq import qdq_metadata, write_quantized
 from toolchain.quantization.report import quant_report
 from toolchain.quantization.rules import Asked
 
@@ -103,8 +103,7 @@ def quantize_model(
         plan=plan,
         params=chosen.params,
         replaced=run.replaced,
-        float_nodes=tuple(row.node for row in report.islands),
-        scales=run.scales,
+        metadata=qdq_metadata((row.node for row in report.islands), run.scales),
     )
     return Quantized(
         model=model,

@@ -88,7 +88,7 @@ def quantize(
     if state.optimized is None or state.samples is None:
         raise InternalError(Code.INTERNAL, "The quantize stage has no optimized model")
     target, options = context.target, context.options.quantize
-    source, fixed = _without_qdq(state.optimized, folder)
+    source, fixed = without_qdq(state.optimized, folder)
     graph = read_view(source)
     bias_dtype = _bias_dtype(target, options)
     plain = PlanRequest(target=target, graph=graph, bias_dtype=bias_dtype, fixed=fixed, asked={})
@@ -147,7 +147,7 @@ def _bias_dtype(target: TargetSpec, options: QuantizeOptions) -> DType:
     return chosen
 
 
-def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
+def without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
     """The float model without Q/DQ, and the parameters these held."""
     graph = read_view(model)
     if not any(node.op_type == "DequantizeLinear" for node in graph.nodes):

@@ -1,0 +1,185 @@
+"""Where the error of a model comes from, and what to do about it, read from the figures alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from toolchain.core.operators import TRAITS
+from toolchain.core.options import AnalysisMode, AnalysisOptions
+from toolchain.core.reports import Finding, LayerRow
+
+LEAST, MOST = 3, 5
+"""Findings at least, where there is any error, and at most."""
+LEAST_SHARE = 0.05
+"""Share of the error of all layers from which a layer behind the first three is a finding."""
+_EXPLAINED = 0.02
+"""Noise of an operand, in parts of a layer's error, up to which it is not called the cause."""
+
+
+def summary(rows: Sequence[LayerRow], options: AnalysisOptions) -> str:
+    """How many layers are marked and which is the worst, in one sentence."""
+    layers = [row for row in rows if not row.constant]
+    if not layers:
+        return "the forms of the model have no layer in common"
+    marked = [row for row in layers if row.marks]
+    weights = [row for row in rows if row.constant]
+    text = f"{len(marked)} of {_count(len(layers), 'layer')} marked"
+    if any(row.marks for row in weights):
+        text += f", and {sum(bool(row.marks) for row in weights)} of {len(weights)} weights"
+    text += f" (SNR > {options.max_noise:g} or cosine < {options.min_cosine:g})"
+    worst = max(layers, key=lambda row: row.noise_to_signal)
+    return (
+        f"{text}; the worst is {worst.operator} ({worst.op_type}) with SNR "
+        f"{worst.noise_to_signal:.3g} and cosine {worst.cosine:.5f}"
+    )
+
+
+def findings(rows: Sequence[LayerRow], options: AnalysisOptions) -> tuple[Finding, ...]:
+    """The layers that most of the error comes from, the worst first.
+
+    Per layer, a layer's part is its noise-to-signal ratio; from end to end it is what the ratio
+    rises by from the worst of its inputs. Operators that only move elements answer for what they
+    add to the noise that their inputs are stored with.
+    """
+    scene = _Scene(rows, options.mode)
+    added = {row.output: scene.added(row) for row in scene.layers}
+    total = sum(added.values())
+    if not total > 0.0 or not math.isfinite(total):
+        return ()
+    ordered = sorted(scene.layers, key=lambda row: -added[row.output])
+    chosen = [
+        row
+        for number, row in enumerate(ordered[:MOST])
+        if added[row.output] >= LEAST_SHARE * total or (number < LEAST and added[row.output])
+    ]
+    return tuple(scene.finding(row, added[row.output] / total) for row in chosen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cause:
+    """Part of a layer's error: how much, in words, and what helps."""
+
+    ratio: float
+    text: str
+    advice: str
+
+
+class _Scene:
+    """All rows, found by name."""
+
+    def __init__(self, rows: Iterable[LayerRow], mode: str) -> None:
+        everything = tuple(rows)
+        self.layers = [row for row in everything if not row.constant]
+        self._accumulates = mode == AnalysisMode.END_TO_END
+        self._by_output: Mapping[str, LayerRow] = {row.output: row for row in self.layers}
+        self._weights = [row for row in everything if row.constant]
+
+    def added(self, row: LayerRow) -> float:
+        """The noise-to-signal ratio that the layer itself brings in."""
+        noisy = self._accumulates or _only_moves(row)
+        before = max((ratio for _, ratio in self._inputs(row)), default=0.0) if noisy else 0.0
+        return max(row.noise_to_signal - before, 0.0)
+
+    def finding(self, row: LayerRow, share: float) -> Finding:
+        """What most of the layer's error is."""
+        storing = (_clipping(row), _rounding(row, self._finer(row)))
+        rest = row.noise_to_signal - sum(cause.ratio for cause in storing)
+        cause = max((*storing, self._operands(row, rest)), key=lambda one: one.ratio)
+        part = min(cause.ratio / row.noise_to_signal, 1.0)
+        return Finding(
+            operator=row.operator,
+            output=row.output,
+            share=share,
+            cause=f"{100 * part:.0f} % of it {cause.text}",
+            advice=cause.advice,
+        )
+
+    def _inputs(self, row: LayerRow) -> list[tuple[str, float]]:
+        """What the layer reads, each with the noise-to-signal ratio that it comes with."""
+        found = [self._by_output[name] for name in row.inputs if name in self._by_output]
+        return [
+            (one.output, one.noise_to_signal if self._accumulates else one.rounding + one.clipping)
+            for one in found
+        ]
+
+    def _finer(self, row: LayerRow) -> str:
+        """The rule that stores the layer's output finer."""
+        if row.nodes:
+            return f"{_rule(row.operator)} and a wider `output_dtype`"
+        readers = (one.operator for one in self.layers if row.output in one.inputs)
+        return f"{_rule(*readers)} and a wider `input_dtype`"
+
+    def _operands(self, row: LayerRow, rest: float) -> _Cause:
+        """What is there before the result is stored: noise of the weight, of an input, or else."""
+        own = [w for w in self._weights if w.operator in row.nodes]
+        weights = [(weight.output, weight.noise_to_signal) for weight in own]
+        weight, by_weight = max(weights, key=lambda one: one[1], default=("", 0.0))
+        data, by_data = max(self._inputs(row), key=lambda one: one[1], default=("", 0.0))
+        if max(by_weight, by_data) <= _EXPLAINED * rest:
+            return _Cause(
+                ratio=rest,
+                text="arises in the operator itself, not where the result is stored",
+                advice=f'leave it in float: {_rule(row.operator)} and `input_dtype = "float32"`',
+            )
+        if by_weight >= by_data:
+            return _Cause(
+                ratio=rest,
+                text=f"comes with its weight `{weight}`, {_amplified(by_weight, rest)}",
+                advice=f"keep the weight finer: {_rule(row.operator)} and a wider `weight_dtype`, "
+                "or another `quantize.weight_method`",
+            )
+        finer = f"read it finer: {_rule(row.operator)} and a wider `input_dtype`"
+        return _Cause(
+            ratio=rest,
+            text=f"comes with its input `{data}`, {_amplified(by_data, rest)}",
+            advice="`per_layer` tells what the layers in front have added"
+            if self._accumulates
+            else finer,
+        )
+
+
+def _rule(*operators: str) -> str:
+    names = ", ".join(f'"{name}"' for name in operators)
+    return f"a rule with `nodes = [{names}]`"
+
+
+def _amplified(ratio: float, rest: float) -> str:
+    """How noisy an operand is, and by how much the operator makes it worse."""
+    gain = rest / ratio
+    return f"of SNR {ratio:.3g}" + (
+        f", which it makes {gain:.2g} times worse" if gain > 1.5 else ""
+    )
+
+
+def _clipping(row: LayerRow) -> _Cause:
+    low, high = row.stored or (0.0, 0.0)
+    return _Cause(
+        ratio=row.clipping,
+        text=f"is clipping: {100 * row.clipped:.3g} % of the elements lie outside "
+        f"[{low:.4g}, {high:.4g}], float reaches [{row.real[0]:.4g}, {row.real[1]:.4g}]",
+        advice='widen the range: `quantize.method = "minmax"`, a higher `quantize.percentile`, '
+        f"or a pin of `{row.output}`",
+    )
+
+
+def _rounding(row: LayerRow, finer: str) -> _Cause:
+    low, high = row.stored or (0.0, 0.0)
+    rms = math.sqrt(row.mse * 10.0 ** (row.sqnr_db / 10.0)) if math.isfinite(row.sqnr_db) else 0.0
+    wide = f", {(high - low) / rms:.3g} times the root mean square of the values" if rms else ""
+    return _Cause(
+        ratio=row.rounding,
+        text=f"is rounding to {row.quantized_dtype} over [{low:.4g}, {high:.4g}]{wide}",
+        advice='narrow the range, by `quantize.method = "percentile"` or "mse", or store it '
+        f"finer: {finer}",
+    )
+
+
+def _only_moves(row: LayerRow) -> bool:
+    kinds = [TRAITS.get(name) for name in row.op_type.split("+")]
+    return all(kind is not None and kind.moves for kind in kinds)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
