@@ -88,6 +88,7 @@ def analyze_precision(
                     total.add(item, samples.names[index])
                 advance(1)
     weights = stored_weights(graph, qdq, subject.program.rounding)
+    outputs = tuple(value.name for value in graph.outputs)
     rows = (*_layer_rows(layers, totals, options), *_weight_rows(weights, options))
     return AnalysisReport(
         target=subject.target,
@@ -98,8 +99,8 @@ def analyze_precision(
         max_noise=options.max_noise,
         min_cosine=options.min_cosine,
         rows=rows,
-        outputs=tuple(value.name for value in graph.outputs),
-        summary=summary(rows, options),
+        outputs=outputs,
+        summary=summary(rows, outputs, options),
         findings=findings(rows, options),
     )
 

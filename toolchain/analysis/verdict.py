@@ -18,8 +18,11 @@ _EXPLAINED = 0.02
 """Noise of an operand, in parts of a layer's error, up to which it is not called the cause."""
 
 
-def summary(rows: Sequence[LayerRow], options: AnalysisOptions) -> str:
-    """How many layers are marked and which is the worst, in one sentence."""
+def summary(rows: Sequence[LayerRow], outputs: Sequence[str], options: AnalysisOptions) -> str:
+    """How many layers are marked and which is the worst, in one sentence.
+
+    From end to end also what arrives at the model outputs.
+    """
     layers = [row for row in rows if not row.constant]
     if not layers:
         return "the forms of the model have no layer in common"
@@ -30,10 +33,11 @@ def summary(rows: Sequence[LayerRow], options: AnalysisOptions) -> str:
         text += f", and {sum(bool(row.marks) for row in weights)} of {len(weights)} weights"
     text += f" (SNR > {options.max_noise:g} or cosine < {options.min_cosine:g})"
     worst = max(layers, key=lambda row: row.noise_to_signal)
-    return (
-        f"{text}; the worst is {worst.operator} ({worst.op_type}) with SNR "
-        f"{worst.noise_to_signal:.3g} and cosine {worst.cosine:.5f}"
-    )
+    text += f"; the worst is {worst.operator} ({worst.op_type}) with {_figures(worst)}"
+    if options.mode is AnalysisMode.END_TO_END:
+        ends = [row for row in layers if row.output in outputs]
+        text += "".join(f"; output `{row.output}` has {_figures(row)}" for row in ends)
+    return text
 
 
 def findings(rows: Sequence[LayerRow], options: AnalysisOptions) -> tuple[Finding, ...]:
@@ -134,7 +138,7 @@ class _Scene:
         return _Cause(
             ratio=rest,
             text=f"comes with its input `{data}`, {_amplified(by_data, rest)}",
-            advice="`per_layer` tells what the layers in front have added"
+            advice="look at the layers in front: the mode `per_layer` shows each by itself"
             if self._accumulates
             else finer,
         )
@@ -179,6 +183,10 @@ def _rounding(row: LayerRow, finer: str) -> _Cause:
 def _only_moves(row: LayerRow) -> bool:
     kinds = [TRAITS.get(name) for name in row.op_type.split("+")]
     return all(kind is not None and kind.moves for kind in kinds)
+
+
+def _figures(row: LayerRow) -> str:
+    return f"SNR {row.noise_to_signal:.3g} and cosine {row.cosine:.5f}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -58,7 +58,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option
         _write(reports, output)
     for report in reports:
         speak.lines((headline(report),))
-        speak.tables(layer_tables(report))
+        speak.tables(layer_tables(report, ranges=verbose))
         speak.lines(verdict(report))
     speak.answer(reports, "\n".join(f"{report.target}: {report.summary}" for report in reports))
 
@@ -67,15 +67,14 @@ def _sources(given: list[str] | None) -> str | dict[str, str | Path] | None:
     """One path, or input name to path."""
     if not given:
         return None
-    pairs = [text.partition("=") for text in given]
-    if len(given) == 1 and (not pairs[0][1] or Path(given[0]).exists()):
+    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).exists()):
         return given[0]
-    wrong = [
-        text for text, (name, _, path) in zip(given, pairs, strict=True) if not name or not path
-    ]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]}: not of the form INPUT=PATH", param_hint="--data")
-    return {name: path for name, _, path in pairs}
+    named = dict(text.split("=", 1) for text in given if "=" in text)
+    if len(named) < len(given) or not all((*named, *named.values())):
+        raise typer.BadParameter(
+            f"{', '.join(given)}: not INPUT=PATH, each of another input", param_hint="--data"
+        )
+    return dict(named)
 
 
 def _write(reports: Iterable[AnalysisReport], folder: Path) -> None:
