@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from toolchain.analysis.forms import session_form
-from toolchain.analysis.stored import Stored, stored_tensors
+from toolchain.analysis.stored import Stored, stored_tensors, undivided
 from toolchain.core.dtypes import Array
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
@@ -23,6 +23,7 @@ from toolchain.numerics.affine import dequantize
 from toolchain.numerics.metrics import cosine, max_excess
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
+from toolchain.quantization.qdq import channel_scales
 
 FLOAT_REFERENCE = "float_reference"
 QDQ_REFERENCE = "qdq_reference"
@@ -52,6 +53,7 @@ def compare(
             expression or matches no tensor.
     """
     graph = read_view(qdq_model)
+    scales = channel_scales(graph)
     everything = stored_tensors(graph, program)
     kept = _kept([item.name for item in everything] + [v.name for v in graph.outputs], options)
     stored = [item for item in everything if item.name in kept]
@@ -68,6 +70,7 @@ def compare(
             for item in layers:
                 computed = dequantize(end_to_end[item.integers], item.params)
                 if item.name in real:
+                    computed = undivided(computed, scales.get(item.name))
                     worst.update(FLOAT_REFERENCE, item.name, real[item.name], computed)
             for name in outputs:
                 worst.update(FLOAT_REFERENCE, name, real[name], end_to_end[name])

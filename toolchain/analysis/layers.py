@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from toolchain.analysis.stored import Stored, stored_tensors
+from toolchain.analysis.stored import Stored, along_channels, stored_tensors
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.quant import QuantParams
@@ -55,9 +55,8 @@ class Layer:
     @property
     def scales(self) -> Array | None:
         """What its channels are divided by, shaped to broadcast."""
-        rank = len(self.value.shape or ())
-        found = self.cut.scales
-        return None if found is None else found.reshape(1, -1, *[1] * (rank - 2))
+        found, rank = self.cut.scales, len(self.value.shape or ())
+        return None if found is None else along_channels(found, rank)
 
 
 def find_layers(graph: GraphView, qdq: GraphView, program: Program) -> tuple[Layer, ...]:

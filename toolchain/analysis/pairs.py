@@ -11,6 +11,7 @@ import numpy as np
 
 from toolchain.analysis.forms import session_form
 from toolchain.analysis.layers import Layer
+from toolchain.analysis.stored import undivided
 from toolchain.core.dtypes import Array
 from toolchain.core.options import AnalysisForm, AnalysisMode
 from toolchain.graph.expose import write_with_outputs
@@ -79,7 +80,7 @@ def _layers_of_qdq(models: Models, folder: Path) -> PairFunction:
         values = {**feeds, **both(feeds)}
         for layer in models.layers:
             found = values.pop(layer_output(layer.cut))
-            yield Pair(layer, values.pop(layer.name), _undivided(layer, found))
+            yield Pair(layer, values.pop(layer.name), _whole(layer, found))
 
     return pairs
 
@@ -93,7 +94,7 @@ def _whole_qdq(models: Models, folder: Path) -> PairFunction:
     def pairs(feeds: Mapping[str, Array]) -> Iterator[Pair]:
         values, found = real(feeds), qdq(feeds)
         for layer in models.layers:
-            yield Pair(layer, values[layer.name], _undivided(layer, found[layer.cut.quantized]))
+            yield Pair(layer, values[layer.name], _whole(layer, found[layer.cut.quantized]))
 
     return pairs
 
@@ -148,11 +149,6 @@ def divided(layer: Layer, values: Array) -> Array:
     return values if scales is None else np.asarray(values / scales, np.float32)
 
 
-def _undivided(layer: Layer, values: Array) -> Array:
-    scales = layer.scales
-    return values if scales is None else np.asarray(values * scales, np.float32)
-
-
 def _as_stored(layer: Layer, values: Array) -> Array:
     """Float values as the program holds them."""
     given = divided(layer, values)
@@ -162,4 +158,8 @@ def _as_stored(layer: Layer, values: Array) -> Array:
 def _real(layer: Layer, found: Array) -> Array:
     """What the program holds as float values."""
     values = found if layer.params is None else dequantize(found, layer.params)
-    return _undivided(layer, values)
+    return _whole(layer, values)
+
+
+def _whole(layer: Layer, values: Array) -> Array:
+    return undivided(values, layer.cut.scales)

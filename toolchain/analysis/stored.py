@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView
 from toolchain.core.quant import QuantParams
 from toolchain.program.lowering.quantized import dequantized_values
@@ -25,6 +28,18 @@ class Stored:
     dequantized: str
     integers: str
     params: QuantParams
+
+
+def undivided(values: Array, scales: Array | None) -> Array:
+    """Values of the quantized forms in units of the float model: channels (axis 1) made whole."""
+    if scales is None:
+        return values
+    return np.asarray(values * along_channels(scales, values.ndim), np.float32)
+
+
+def along_channels(scales: Array, rank: int) -> Array:
+    """One number per channel, shaped to broadcast against `rank` axes."""
+    return scales.reshape(1, -1, *[1] * (rank - 2))
 
 
 def stored_tensors(graph: GraphView, program: Program) -> list[Stored]:

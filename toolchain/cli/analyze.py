@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
-from toolchain.core.options import AnalysisForm, AnalysisMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,11 +21,15 @@ def analyze(  # noqa: PLR0913 - one parameter per option
     ],
     *,
     mode: Annotated[
-        AnalysisMode | None,
-        typer.Option(help="Feed every layer float values, or let errors accumulate."),
+        str | None,
+        typer.Option(
+            metavar="per_layer|end_to_end",
+            help="Feed every layer float values, or let errors accumulate.",
+        ),
     ] = None,
     on: Annotated[
-        AnalysisForm | None, typer.Option(help="What is compared with the float model.")
+        str | None,
+        typer.Option(metavar="reference|qdq", help="What is compared with the float model."),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="How many samples are compared.")] = None,
     data: Annotated[

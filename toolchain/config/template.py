@@ -67,7 +67,7 @@ def template(model_name: str, inputs: Sequence[ModelInput], target_names: Sequen
     sections = {field.name: field for field in fields_of(FileConfig) if field.record is not None}
     lines += ["", "", "[calibration]", *_options(fields_of(CalibrationOptions), {"data": data})]
     lines += ["", "", "#[evaluation]", *_options(fields_of(EvaluationOptions), {})]
-    for name in ("optimize", "quantize", "mixed_precision", "compile", "check"):
+    for name in ("optimize", "quantize", "mixed_precision", "compile", "check", "analysis"):
         lines += ["", *_section(sections[name], name)]
     for name in target_names:
         key = _key(name)

@@ -33,7 +33,7 @@ class AnalysisOptions:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     enabled: Annotated[
-        bool, Doc("True writes `analysis.*` beside the artifact; `tc analyze` needs it not.")
+        bool, Doc("True writes `analysis.*` beside the artifact, as `tc analyze` does later.")
     ] = False
     data: Annotated[
         str | Mapping[str, str] | None,
