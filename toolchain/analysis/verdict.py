@@ -89,7 +89,7 @@ class _Scene:
     def finding(self, row: LayerRow, share: float) -> Finding:
         """What most of the layer's error is."""
         storing = (_clipping(row), _rounding(row, self._finer(row)))
-        rest = row.noise_to_signal - sum(cause.ratio for cause in storing)
+        rest = max(row.noise_to_signal - sum(cause.ratio for cause in storing), 0.0)
         cause = max((*storing, self._operands(row, rest)), key=lambda one: one.ratio)
         part = min(cause.ratio / row.noise_to_signal, 1.0)
         return Finding(
@@ -109,11 +109,11 @@ class _Scene:
         ]
 
     def _finer(self, row: LayerRow) -> str:
-        """The rule that stores the layer's output finer."""
+        """The rule that stores the layer's output finer; a model input can only be read in float."""
         if row.nodes:
             return f"{_rule(row.operator)} and a wider `output_dtype`"
         readers = (one.operator for one in self.layers if row.output in one.inputs)
-        return f"{_rule(*readers)} and a wider `input_dtype`"
+        return f'{_rule(*readers)} and `input_dtype = "float32"`'
 
     def _operands(self, row: LayerRow, rest: float) -> _Cause:
         """What is there before the result is stored: noise of the weight, of an input, or else."""
@@ -134,13 +134,21 @@ class _Scene:
                 advice=f"keep the weight finer: {_rule(row.operator)} and a wider `weight_dtype`, "
                 "or another `quantize.weight_method`",
             )
-        finer = f"read it finer: {_rule(row.operator)} and a wider `input_dtype`"
+        return self._input_cause(data, by_data, rest)
+
+    def _input_cause(self, data: str, by_data: float, rest: float) -> _Cause:
+        """Noise that comes with the input `data`, and what helps against how that is stored."""
+        given = self._by_output[data]
+        if self._accumulates:
+            why, advice = "", "look at the layers in front: the mode `per_layer` shows each alone"
+        elif given.clipping > given.rounding:
+            why, advice = " by clipping", _clipping(given).advice
+        else:
+            why, advice = " by rounding", f"store that finer: {self._finer(given)}"
         return _Cause(
             ratio=rest,
-            text=f"comes with its input `{data}`, {_amplified(by_data, rest)}",
-            advice="look at the layers in front: the mode `per_layer` shows each by itself"
-            if self._accumulates
-            else finer,
+            text=f"comes with its input `{data}`{why}, {_amplified(by_data, rest)}",
+            advice=advice,
         )
 
 

@@ -114,7 +114,9 @@ class _Join:
         self._graph.sort()
 
     def _divided(self, cut: Cut, source: ir.Value) -> ir.Value:
-        rank = 2 if source.shape is None else len(source.shape)
+        if source.shape is None:
+            raise InternalError(Code.INTERNAL, f"The rank of {cut.value!r} is unknown")
+        rank = len(source.shape)
         scales = np.asarray(cut.scales, np.float32).reshape(1, -1, *[1] * (rank - 2))
         divisor = add_initializer(self._model, f"{PREFIX}{cut.value}/scales", scales)
         return self._node("Div", [source, divisor], f"{PREFIX}{cut.value}/divided", source)

@@ -46,8 +46,10 @@ class Histogram:
         if not math.isfinite(largest):
             flat = flat[np.isfinite(flat)]
             largest = float(np.abs(flat).max(initial=0.0))
-        # HALF * width must exceed the largest magnitude; frexp: largest < 2**exponent.
-        exponent = max(math.frexp(largest)[1] - (HALF.bit_length() - 1), SMALLEST)
+        exponent = SMALLEST
+        if largest > 0.0:
+            # HALF * width must exceed the largest magnitude; frexp: largest < 2**exponent.
+            exponent = max(math.frexp(largest)[1] - (HALF.bit_length() - 1), SMALLEST)
         counts = np.zeros(2 * HALF, np.int64)
         for start in range(0, flat.size, PIECE):
             piece = flat[start : start + PIECE].astype(np.float64)
