@@ -109,7 +109,7 @@ class _Scene:
         ]
 
     def _finer(self, row: LayerRow) -> str:
-        """The rule that stores the layer's output finer; a model input can only be read in float."""
+        """The rule that stores a layer finer; a model input can only be read in float."""
         if row.nodes:
             return f"{_rule(row.operator)} and a wider `output_dtype`"
         readers = (one.operator for one in self.layers if row.output in one.inputs)
