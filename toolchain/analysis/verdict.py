@@ -36,8 +36,8 @@ def summary(rows: Sequence[LayerRow], outputs: Sequence[str], options: AnalysisO
     text += f"; the worst is {worst.operator} ({worst.op_type}) with {_figures(worst)}"
     if options.mode is AnalysisMode.END_TO_END:
         ends = [row for row in layers if row.output in outputs]
-        text += "".join(f"; output `{row.output}` has {_figures(row)}" for row in ends)
-    return text
+        return text + "".join(f"; output `{row.output}` has {_figures(row)}" for row in ends)
+    return text + _parts(layers)
 
 
 def findings(rows: Sequence[LayerRow], options: AnalysisOptions) -> tuple[Finding, ...]:
@@ -191,6 +191,22 @@ def _rounding(row: LayerRow, finer: str) -> _Cause:
 def _only_moves(row: LayerRow) -> bool:
     kinds = [TRAITS.get(name) for name in row.op_type.split("+")]
     return all(kind is not None and kind.moves for kind in kinds)
+
+
+def _parts(layers: Sequence[LayerRow]) -> str:
+    """What the error of all layers together consists of."""
+    total = sum(row.noise_to_signal for row in layers)
+    if not total > 0.0 or not math.isfinite(total):
+        return ""
+    clipping, rounding = (
+        100.0 * min(sum(parts) / total, 1.0)
+        for parts in ([r.clipping for r in layers], [r.rounding for r in layers])
+    )
+    rest = max(100.0 - clipping - rounding, 0.0)
+    return (
+        f"; of all error {clipping:.0f} % is clipping and {rounding:.0f} % rounding of results, "
+        f"{rest:.0f} % comes with inputs and weights"
+    )
 
 
 def _figures(row: LayerRow) -> str:

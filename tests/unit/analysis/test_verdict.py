@@ -130,10 +130,16 @@ def test_many_equal_layers_give_three() -> None:
 
 
 def test_the_summary_counts_and_names_the_worst() -> None:
-    rows = [row("a", 0.2), row("b", 0.25), row("w", 0.3, constant=True)]
+    rows = [
+        row("a", 0.2, clipping=0.09),
+        row("b", 0.25, rounding=0.18),
+        row("w", 0.3, constant=True, rounding=0.3),
+    ]
     assert summary(rows, ("b",), PER_LAYER) == (
         "2 of 2 layers marked, and 1 of 1 weights (SNR > 0.1 or cosine < 0.99); "
-        "the worst is b_node (Conv) with SNR 0.25 and cosine 0.75000"
+        "the worst is b_node (Conv) with SNR 0.25 and cosine 0.75000; "
+        "of all error 20 % is clipping and 40 % rounding of results, "
+        "40 % comes with inputs and weights"
     )
     text = summary(rows, ("a",), END_TO_END)
     assert text.endswith("; output `a` has SNR 0.2 and cosine 0.80000")
