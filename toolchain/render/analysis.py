@@ -62,7 +62,7 @@ def _layers(title: str, rows: Sequence[LayerRow], ranges: bool) -> Table:
         "operator:name type:name output:name shape:word dtype:word stored:word "
         "cosine:number MSE:number SQNR:number SNR:number"
     )
-    columns += " quantized:word float:word" if ranges else ""
+    columns += " quantized:text float:text" if ranges else ""
     marked = any(row.marks for row in rows)
     columns += " mark:word" if marked else ""
     cells = (
