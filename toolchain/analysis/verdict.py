@@ -183,8 +183,8 @@ def _rounding(row: LayerRow, finer: str) -> _Cause:
     return _Cause(
         ratio=row.rounding,
         text=f"is rounding to {row.quantized_dtype} over [{low:.4g}, {high:.4g}]{wide}",
-        advice='narrow the range, by `quantize.method = "percentile"` or "mse", or store it '
-        f"finer: {finer}",
+        advice='narrow the range, by `quantize.method = "percentile"` or "mse" or a pin of '
+        f"`{row.output}`, or store it finer: {finer}",
     )
 
 

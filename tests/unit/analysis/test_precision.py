@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from tc_target_riscv.facts import SPEC
 from toolchain.analysis.layers import find_layers
 from toolchain.analysis.precision import Subject, analyze_precision
-from toolchain.core.options import AnalysisForm, AnalysisMode, AnalysisOptions, QuantizeOptions
+from toolchain.core.options import AnalysisForm, AnalysisMode, AnalysisOptions, RangePin
 from toolchain.core.progress import SilentProgress
 from toolchain.core.quant import Rounding
 from toolchain.core.reports import AnalysisReport, LayerRow
@@ -136,8 +137,6 @@ def test_storing_alone(proto: Any, build: Callable[..., Any]) -> None:
 
 
 def test_clipping_is_told_apart(proto: Any, build: Callable[..., Any]) -> None:
-    from toolchain.core.options import RangePin
-
     built = build(proto, pins=[RangePin(tensor="x", min=-2.0, max=2.0)])
     report = analyse(built)
     found = rows(report)["x"]
@@ -179,34 +178,19 @@ def test_qdq_and_reference_agree(proto: Any, build: Callable[..., Any]) -> None:
         assert row.noise_to_signal == pytest.approx(reference[name].noise_to_signal, rel=1e-2)
 
 
-def test_another_rounding_shows_in_the_reference_alone(
-    proto: Any, build: Callable[..., Any]
+@pytest.mark.parametrize(("mode", "on"), FORMS)
+def test_the_reference_rounds_as_the_target(
+    make_text_model: Callable[..., Any], build: Callable[..., Any], mode: str, on: str
 ) -> None:
-    from tc_target_riscv.facts import SPEC
-
-    built = build(proto, target=replace(SPEC, rounding=Rounding.HALF_UP))
-    reference = rows(analyse(built, on="reference"))
-    qdq = rows(analyse(built, on="qdq"))
-    assert reference["y"].noise_to_signal == pytest.approx(qdq["y"].noise_to_signal, rel=0.05)
-
-
-def test_divided_channels_are_compared_as_they_were(
-    make_text_model: Callable[..., Any], build: Callable[..., Any]
-) -> None:
-    """Equalization divides channels; the error is still that of storing, not of dividing."""
-    rng = np.random.default_rng(0)
-    first = rng.normal(0, 1, (4, 3, 1, 1)) * np.array([1, 0.05, 0.02, 0.3]).reshape(4, 1, 1, 1)
-    proto = make_text_model(
-        "c = Conv(x, w, b) r = Relu(c) y = Conv(r, v)",
-        "float[1,3,6,6] x",
-        "float[1,2,6,6] y",
-        w=first.astype(np.float32),
-        b=np.zeros(4, np.float32),
-        v=rng.normal(0, 1, (2, 4, 1, 1)).astype(np.float32),
-    )
-    built = build(proto, options=QuantizeOptions(algorithms=(), method="minmax"))
-    plain = rows(analyse(built))
-    assert plain["r"].noise_to_signal < 0.01
+    """0.5 is stored as 1 by a target that rounds half up, and as 0 by onnxruntime."""
+    proto = make_text_model("y = Abs(x)", "float[1,4] x", "float[1,4] y")
+    half_up = replace(SPEC, rounding=Rounding.HALF_UP)
+    pins = [RangePin(tensor=name, scale=1.0, zero_point=0) for name in "xy"]
+    built = build(proto, target=half_up, pins=pins)
+    np.float32([0.5, 0.25, -0.5, -0.25] * 8).tofile(built.samples.path(0))
+    found = rows(analyse(built, mode=mode, on=on))
+    expected = (0.0, 1.0) if on == "reference" else (0.0, 0.0)
+    assert (found["x"].quantized, found["y"].quantized) == (expected, expected)
 
 
 def test_only_as_many_samples_as_asked_for(proto: Any, build: Callable[..., Any]) -> None:
