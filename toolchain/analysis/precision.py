@@ -101,7 +101,7 @@ def analyze_precision(
         rows=rows,
         outputs=outputs,
         summary=summary(rows, outputs, options),
-        findings=findings(rows, options),
+        findings=findings(rows, outputs, options),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from toolchain.core.operators import TRAITS
@@ -14,16 +14,19 @@ LEAST, MOST = 3, 5
 """Findings at least, where there is any error, and at most."""
 LEAST_SHARE = 0.05
 """Share of the error of all layers from which a layer behind the first three is a finding."""
-_EXPLAINED = 0.02
+_UNFELT = 0.1
+"""Part of a layer's noise below which what the layers behind feel of it is next to nothing."""
+_EXPLAINED = 0.001
 """Noise of an operand, in parts of a layer's error, up to which it is not called the cause."""
 
 
 def summary(rows: Sequence[LayerRow], outputs: Sequence[str], options: AnalysisOptions) -> str:
     """How many layers are marked and which is the worst, in one sentence.
 
-    From end to end also what arrives at the model outputs.
+    From end to end also what arrives at the model outputs, else what the error consists of.
     """
-    layers = [row for row in rows if not row.constant]
+    scene = _Scene(rows, outputs, options.mode)
+    layers = scene.layers
     if not layers:
         return "the forms of the model have no layer in common"
     marked = [row for row in layers if row.marks]
@@ -32,22 +35,28 @@ def summary(rows: Sequence[LayerRow], outputs: Sequence[str], options: AnalysisO
     if any(row.marks for row in weights):
         text += f", and {sum(bool(row.marks) for row in weights)} of {len(weights)} weights"
     text += f" (SNR > {options.max_noise:g} or cosine < {options.min_cosine:g})"
-    worst = max(layers, key=lambda row: row.noise_to_signal)
+    unfelt = [row for row in marked if scene.felt(row) < _UNFELT * row.noise_to_signal]
+    if unfelt:
+        text += f"; of {len(unfelt)} of them the layers behind feel next to nothing"
+    worst = max(layers, key=scene.felt)
     text += f"; the worst is {worst.operator} ({worst.op_type}) with {_figures(worst)}"
     if options.mode is AnalysisMode.END_TO_END:
         ends = [row for row in layers if row.output in outputs]
         return text + "".join(f"; output `{row.output}` has {_figures(row)}" for row in ends)
-    return text + _parts(layers)
+    return text + scene.parts()
 
 
-def findings(rows: Sequence[LayerRow], options: AnalysisOptions) -> tuple[Finding, ...]:
+def findings(
+    rows: Sequence[LayerRow], outputs: Sequence[str], options: AnalysisOptions
+) -> tuple[Finding, ...]:
     """The layers that most of the error comes from, the worst first.
 
     Per layer, a layer's part is its noise-to-signal ratio; from end to end it is what the ratio
-    rises by from the worst of its inputs. Operators that only move elements answer for what they
-    add to the noise that their inputs are stored with.
+    rises by from the worst of its inputs. What no layer behind feels does not count: an activation
+    may be flat where the range of its input is cut. Operators that only move elements answer for
+    what they add to the noise that their inputs are stored with.
     """
-    scene = _Scene(rows, options.mode)
+    scene = _Scene(rows, outputs, options.mode)
     added = {row.output: scene.added(row) for row in scene.layers}
     total = sum(added.values())
     if not total > 0.0 or not math.isfinite(total):
@@ -73,25 +82,85 @@ class _Cause:
 class _Scene:
     """All rows, found by name."""
 
-    def __init__(self, rows: Iterable[LayerRow], mode: str) -> None:
+    def __init__(self, rows: Iterable[LayerRow], outputs: Collection[str], mode: str) -> None:
         everything = tuple(rows)
         self.layers = [row for row in everything if not row.constant]
         self._accumulates = mode == AnalysisMode.END_TO_END
         self._by_output: Mapping[str, LayerRow] = {row.output: row for row in self.layers}
         self._weights = [row for row in everything if row.constant]
+        self._reach = self._reaching(outputs)
+
+    def _reaching(self, outputs: Collection[str]) -> Mapping[str, float]:
+        """The most noise that comes with a tensor in any layer that reads it.
+
+        What only moves it hands it on. Infinite for model outputs and what nobody reads.
+        """
+        reach: dict[str, float] = {}
+        for row in reversed(self.layers):
+            here = reach.get(row.output, math.inf)
+            if row.output in outputs:
+                here = math.inf
+            reach[row.output] = here
+            found = row.noise_to_signal if self._accumulates else self._rest(row)
+            for name in row.inputs:
+                reach[name] = max(reach.get(name, 0.0), here if _only_moves(row) else found)
+        return reach
+
+    @staticmethod
+    def _rest(row: LayerRow) -> float:
+        """What is there before the result is stored."""
+        return max(row.noise_to_signal - row.rounding - row.clipping, 0.0)
+
+    def felt(self, row: LayerRow) -> float:
+        """The noise-to-signal ratio that the layers behind feel."""
+        reach = self._reach[row.output]
+        if self._accumulates:
+            return min(row.noise_to_signal, reach)
+        return self._rest(row) + min(row.rounding + row.clipping, reach)
+
+    def _stored(self, row: LayerRow) -> tuple[float, float]:
+        """Rounding and clipping, as far as the layers behind feel them.
+
+        From end to end the noise that they feel may have come from in front just as well; where it
+        is damped, that is held to be so.
+        """
+        whole, reach = row.rounding + row.clipping, self._reach[row.output]
+        share = min(reach / whole, 1.0) if whole > 0.0 else 1.0
+        if self._accumulates and reach < row.noise_to_signal and self._rest(row) > 0.0:
+            share = 0.0
+        return share * row.rounding, share * row.clipping
 
     def added(self, row: LayerRow) -> float:
         """The noise-to-signal ratio that the layer itself brings in."""
-        noisy = self._accumulates or _only_moves(row)
-        before = max((ratio for _, ratio in self._inputs(row)), default=0.0) if noisy else 0.0
-        return max(row.noise_to_signal - before, 0.0)
+        before = 0.0
+        if self._accumulates:
+            inputs = (self._by_output[name] for name in row.inputs if name in self._by_output)
+            before = max((self.felt(one) for one in inputs), default=0.0)
+        elif _only_moves(row):
+            before = max((ratio for _, ratio in self._inputs(row)), default=0.0)
+        return max(self.felt(row) - before, 0.0)
+
+    def parts(self) -> str:
+        """What the error of all layers together consists of."""
+        own = [row for row in self.layers if self.added(row) > 0.0]
+        total = sum(self.felt(row) for row in own)
+        if not total > 0.0 or not math.isfinite(total):
+            return ""
+        rounding, clipping = (
+            100.0 * sum(part) / total for part in zip(*map(self._stored, own), strict=True)
+        )
+        rest = max(100.0 - clipping - rounding, 0.0)
+        return (
+            f"; of all error {clipping:.0f} % is clipping and {rounding:.0f} % rounding of "
+            f"results, {rest:.0f} % comes with inputs and weights"
+        )
 
     def finding(self, row: LayerRow, share: float) -> Finding:
         """What most of the layer's error is."""
-        storing = (_clipping(row), _rounding(row, self._finer(row)))
-        rest = max(row.noise_to_signal - sum(cause.ratio for cause in storing), 0.0)
-        cause = max((*storing, self._operands(row, rest)), key=lambda one: one.ratio)
-        part = min(cause.ratio / row.noise_to_signal, 1.0)
+        rounding, clipping = self._stored(row)
+        storing = (_clipping(row, clipping), _rounding(row, rounding, self._finer(row)))
+        cause = max((*storing, self._operands(row, self._rest(row))), key=lambda one: one.ratio)
+        part = min(cause.ratio / max(rounding + clipping + self._rest(row), cause.ratio), 1.0)
         return Finding(
             operator=row.operator,
             output=row.output,
@@ -110,6 +179,8 @@ class _Scene:
 
     def _finer(self, row: LayerRow) -> str:
         """The rule that stores a layer finer; a model input can only be read in float."""
+        while _only_moves(row) and row.inputs and row.inputs[0] in self._by_output:
+            row = self._by_output[row.inputs[0]]
         if row.nodes:
             return f"{_rule(row.operator)} and a wider `output_dtype`"
         readers = (one.operator for one in self.layers if row.output in one.inputs)
@@ -142,7 +213,7 @@ class _Scene:
         if self._accumulates:
             why, advice = "", "look at the layers in front: the mode `per_layer` shows each alone"
         elif given.clipping > given.rounding:
-            why, advice = " by clipping", _clipping(given).advice
+            why, advice = " by clipping", _clipping(given, 0.0).advice
         else:
             why, advice = " by rounding", f"store that finer: {self._finer(given)}"
         return _Cause(
@@ -165,10 +236,10 @@ def _amplified(ratio: float, rest: float) -> str:
     )
 
 
-def _clipping(row: LayerRow) -> _Cause:
+def _clipping(row: LayerRow, ratio: float) -> _Cause:
     low, high = row.stored or (0.0, 0.0)
     return _Cause(
-        ratio=row.clipping,
+        ratio=ratio,
         text=f"is clipping: {100 * row.clipped:.3g} % of the elements lie outside "
         f"[{low:.4g}, {high:.4g}], float reaches [{row.real[0]:.4g}, {row.real[1]:.4g}]",
         advice='widen the range: `quantize.method = "minmax"`, a higher `quantize.percentile`, '
@@ -176,12 +247,12 @@ def _clipping(row: LayerRow) -> _Cause:
     )
 
 
-def _rounding(row: LayerRow, finer: str) -> _Cause:
+def _rounding(row: LayerRow, ratio: float, finer: str) -> _Cause:
     low, high = row.stored or (0.0, 0.0)
     rms = math.sqrt(row.mse * 10.0 ** (row.sqnr_db / 10.0)) if math.isfinite(row.sqnr_db) else 0.0
     wide = f", {(high - low) / rms:.3g} times the root mean square of the values" if rms else ""
     return _Cause(
-        ratio=row.rounding,
+        ratio=ratio,
         text=f"is rounding to {row.quantized_dtype} over [{low:.4g}, {high:.4g}]{wide}",
         advice='narrow the range, by `quantize.method = "percentile"` or "mse" or a pin of '
         f"`{row.output}`, or store it finer: {finer}",
@@ -191,22 +262,6 @@ def _rounding(row: LayerRow, finer: str) -> _Cause:
 def _only_moves(row: LayerRow) -> bool:
     kinds = [TRAITS.get(name) for name in row.op_type.split("+")]
     return all(kind is not None and kind.moves for kind in kinds)
-
-
-def _parts(layers: Sequence[LayerRow]) -> str:
-    """What the error of all layers together consists of."""
-    total = sum(row.noise_to_signal for row in layers)
-    if not total > 0.0 or not math.isfinite(total):
-        return ""
-    clipping, rounding = (
-        100.0 * min(sum(parts) / total, 1.0)
-        for parts in ([r.clipping for r in layers], [r.rounding for r in layers])
-    )
-    rest = max(100.0 - clipping - rounding, 0.0)
-    return (
-        f"; of all error {clipping:.0f} % is clipping and {rounding:.0f} % rounding of results, "
-        f"{rest:.0f} % comes with inputs and weights"
-    )
 
 
 def _figures(row: LayerRow) -> str:
