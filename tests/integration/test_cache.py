@@ -15,6 +15,8 @@ import pytest
 from toolchain.pipeline.build import STAGES
 
 RULE = {"nodes": ["conv2"], "output_dtype": "uint8"}
+BEHIND = {"compile", "check", "analyze"}
+"""What follows every change of the quantized model."""
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def repeated(project: Any, before: dict[str, set[str]]) -> set[str]:
 def test_an_unchanged_rebuild_runs_no_model(
     evaluated: Any, no_model_runs: Callable[[], None]
 ) -> None:
-    project = evaluated.changed(mixed_precision__rules=[RULE])
+    project = evaluated.changed(mixed_precision__rules=[RULE], analysis__enabled=True)
     first = project.build()
     files, entries = project.files(), project.entries()
     no_model_runs()
@@ -58,28 +60,31 @@ def test_an_unchanged_rebuild_runs_no_model(
     ("changes", "steps"),
     [
         ({"mixed_precision.rules": [{**RULE, "nodes": ["pool"]}]},
-         {"mixed-precision", "compile", "check"}),
+         {"mixed-precision", *BEHIND}),
         ({"check.samples": 2}, {"check"}),
+        ({"analysis.mode": "end_to_end"}, {"analyze"}),
+        ({"analysis.data": "calibration.npy"}, {"samples", "analyze"}),
         ({"check.qdq_reference.min_cosine": 0.5}, {"check"}),
         ({"evaluation.metric": "top5"}, {"check"}),
         ({"evaluation.max_drop": 1.0}, set()),
-        ({"quantize.method": "minmax"}, {"quantize", "mixed-precision", "compile", "check"}),
-        ({"compile.name": "other"}, {"compile", "check"}),
-        ({"target.riscv.platform": "k3"}, {"compile", "check"}),
+        ({"quantize.method": "minmax"}, {"quantize", "mixed-precision", *BEHIND}),
+        ({"compile.name": "other"}, BEHIND),
+        ({"target.riscv.platform": "k3"}, BEHIND),
         ({"optimize.skip": ["identity"]},
-         {"optimize", "quantize", "mixed-precision", "compile", "check"}),
+         {"optimize", "quantize", "mixed-precision", *BEHIND}),
         ({"calibration.threads": 1}, set()),
         ({"calibration.batch_size": 2},
-         {"calibrate", "quantize", "mixed-precision", "compile", "check"}),
+         {"calibrate", "quantize", "mixed-precision", *BEHIND}),
         ({"calibration.samples": 5},
-         {"samples", "optimize", "calibrate", "quantize", "mixed-precision", "compile", "check"}),
+         {"samples", "optimize", "calibrate", "quantize", "mixed-precision", *BEHIND}),
     ],
     ids=lambda value: next(iter(value), "") if isinstance(value, dict) else None,
 )  # fmt: skip
 def test_a_change_repeats_what_depends_on_it(
     evaluated: Any, changes: dict[str, Any], steps: set[str]
 ) -> None:
-    project = evaluated.changed({"mixed_precision.rules": [{**RULE, "nodes": ["fc"]}]})
+    rules = {"mixed_precision.rules": [{**RULE, "nodes": ["fc"]}]}
+    project = evaluated.changed({**rules, "analysis.enabled": True, "analysis.samples": 4})
     project.build()
     before = project.entries()
     changed = project.changed(changes)

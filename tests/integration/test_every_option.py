@@ -74,6 +74,11 @@ def of_target(name: str, option: str, value: Any) -> Change:
     return Change(base={"targets": [name]}, after={f"target.{name}.{option}": value})
 
 
+def analysed(after: dict[str, Any]) -> Change:
+    """Another way to analyse."""
+    return Change(base={"analysis.enabled": True}, after=after)
+
+
 def comparison(name: str) -> dict[str, Change]:
     """The options of one comparison; the last layer runs in float, so that all forms differ."""
     island = {"mixed_precision.rules": [{"nodes": ["fc"], "input_dtype": "float32"}]}
@@ -225,6 +230,13 @@ CHANGES: dict[str, Change] = {
     ),
     **comparison("float_reference"),
     **comparison("qdq_reference"),
+    "analysis.enabled": Change(after={"analysis.enabled": True}),
+    "analysis.data": analysed({"analysis.data": "other.npy"}),
+    "analysis.samples": analysed({"analysis.samples": 2}),
+    "analysis.mode": analysed({"analysis.mode": "end_to_end"}),
+    "analysis.on": analysed({"analysis.on": "qdq"}),
+    "analysis.max_noise": analysed({"analysis.max_noise": 1e-9}),
+    "analysis.min_cosine": analysed({"analysis.min_cosine": 1.0}),
     "model": Change(after={"model": "other.onnx"}),
     "output": Change(after={"output": "elsewhere"}),
     "targets": Change(before={"targets": []}, after={"targets": ["riscv"]},

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from toolchain.analysis.forms import session_form
+from toolchain.analysis.stored import Stored, stored_tensors, undivided
 from toolchain.core.dtypes import Array
-from toolchain.core.graph_view import GraphView
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
-from toolchain.core.quant import QuantParams
 from toolchain.core.reports import CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError
@@ -24,26 +22,11 @@ from toolchain.graph.view import read_view
 from toolchain.numerics.affine import dequantize
 from toolchain.numerics.metrics import cosine, max_excess
 from toolchain.program.interpreter import Interpreter
-from toolchain.program.lowering.quantized import dequantized_values
 from toolchain.program.records import Program
+from toolchain.quantization.qdq import channel_scales
 
 FLOAT_REFERENCE = "float_reference"
 QDQ_REFERENCE = "qdq_reference"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Stored:
-    """One quantized tensor in all three forms.
-
-    Attributes:
-        name: Name in the float model and, dequantized, in the QDQ model; inputs have their own.
-        integers: Name of its integers, in the QDQ model and in the program.
-        params: Its numbers.
-    """
-
-    name: str
-    integers: str
-    params: QuantParams
 
 
 def compare(
@@ -70,7 +53,8 @@ def compare(
             expression or matches no tensor.
     """
     graph = read_view(qdq_model)
-    everything = _stored(graph, program)
+    scales = channel_scales(graph)
+    everything = stored_tensors(graph, program)
     kept = _kept([item.name for item in everything] + [v.name for v in graph.outputs], options)
     stored = [item for item in everything if item.name in kept]
     outputs = [value.name for value in graph.outputs if value.name in kept]
@@ -86,6 +70,7 @@ def compare(
             for item in layers:
                 computed = dequantize(end_to_end[item.integers], item.params)
                 if item.name in real:
+                    computed = undivided(computed, scales.get(item.name))
                     worst.update(FLOAT_REFERENCE, item.name, real[item.name], computed)
             for name in outputs:
                 worst.update(FLOAT_REFERENCE, name, real[name], end_to_end[name])
@@ -123,24 +108,6 @@ class _Forms:
         self.float_model = session_form(float_path, 1)
         self.qdq = session_form(qdq_path, 1, optimize=False)
         self.reference = Interpreter(program, threads=threads or None)
-
-
-def _stored(graph: GraphView, program: Program) -> list[Stored]:
-    """Every tensor that both the QDQ model and the program store as integers."""
-    inputs = {
-        use.node.outputs[0].name: value.name
-        for value in graph.inputs
-        for use in graph.uses(value.name)
-        if use.node.op_type == "QuantizeLinear"
-    }
-    found = {
-        stored.name: Stored(
-            name=inputs.get(stored.name, name), integers=stored.name, params=stored.params
-        )
-        for name, stored in dequantized_values(graph, program.rounding).items()
-        if stored.constant is None and stored.name in program.tensors
-    }
-    return list(found.values())
 
 
 def _kept(names: Sequence[str], options: CheckOptions) -> set[str]:

@@ -27,6 +27,7 @@ class Stage(StrEnum):
     MIXED_PRECISION = "mixed-precision"
     COMPILE = "compile"
     CHECK = "check"
+    ANALYZE = "analyze"
 
 
 def build(  # noqa: PLR0913 - one parameter per option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.main import get_command
 
+from toolchain.cli.analyze import analyze
 from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
@@ -27,7 +28,7 @@ app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
 app.command()(build)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (inspect, targets, plugins, explain, clean):
+for _command in (analyze, inspect, targets, plugins, explain, clean):
     app.command()(_command)
 
 

@@ -55,6 +55,13 @@ class Output:
 
             show_tables(self._console(), shown, full=self._verbose)
 
+    def lines(self, texts: Iterable[str]) -> None:
+        """Show sentences, in text mode."""
+        if self._talks:
+            console = self._console()
+            for text in texts:
+                console.print(text, soft_wrap=True)
+
     def build(self, results: Sequence[TargetResult]) -> None:
         """Show the report of a build, in text mode."""
         if self._talks:

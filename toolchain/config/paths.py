@@ -16,6 +16,7 @@ _FILE_NAMES = {
     ("model",),
     ("output",),
     ("calibration", "data"),
+    ("analysis", "data"),
     ("evaluation", "data"),
     ("evaluation", "labels"),
     ("check", "data"),

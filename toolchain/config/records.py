@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from toolchain.core.options import (
     STRICT,
+    AnalysisOptions,
     CalibrationOptions,
     CheckOptions,
     CompileOptions,
@@ -51,6 +52,9 @@ class SectionsConfig:
     )
     check: Annotated[CheckOptions, Doc("What the last stage compares.")] = field(
         default_factory=CheckOptions
+    )
+    analysis: Annotated[AnalysisOptions, Doc("How the precision of every layer is measured.")] = (
+        field(default_factory=AnalysisOptions)
     )
 
 

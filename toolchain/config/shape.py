@@ -123,6 +123,7 @@ class ConfigShape:
             mixed_precision=config.mixed_precision,
             compile=config.compile,
             check=config.check,
+            analysis=config.analysis,
             target_options=own.options,
         )
 

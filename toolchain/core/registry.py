@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -184,11 +184,14 @@ class AlgorithmOutput:
         constants: Initializer name to its new array of unchanged shape and dtype.
         changed_values: Activations whose distribution this shifts, so that they are observed again.
         summary: One line for the report.
+        channel_scales: Activation name to what its channels (axis 1) are divided by, so that it can
+            still be compared with the model as it was given; absent where nothing is divided.
     """
 
     constants: Mapping[str, Array]
     changed_values: frozenset[str]
     summary: str
+    channel_scales: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

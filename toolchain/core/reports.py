@@ -249,3 +249,106 @@ class InspectReport:
     parameters: int
     op_counts: tuple[tuple[str, int], ...]
     support: tuple[TargetSupport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRow:
+    """How far one tensor of the quantized model is from the float model's, over all samples.
+
+    Attributes:
+        operator: Name of the node that computes it; others may be fused into it.
+        op_type: Operator types, as in "Conv+Relu"; "Input" for a model input.
+        output: Name of the tensor in the float model.
+        constant: True for a weight: it is the same for every sample.
+        nodes: All nodes of the layer.
+        inputs: Tensors of other layers that it reads.
+        shape: Shape of one sample.
+        dtype: Element type in the float model.
+        quantized_dtype: Element type as stored, float where it is not quantized.
+        cosine: Cosine similarity, mean over samples.
+        mse: Mean of (q - f)**2 over all elements.
+        sqnr_db: 10 * log10 of signal over noise power, both summed over all samples, in dB.
+        noise_to_signal: sum((q - f)**2) / (sum(f**2) + 1e-7), mean over samples: XQuant's SNR.
+        rounding: The same ratio for f stored as it is, of the elements inside the range.
+        clipping: The same ratio for f stored as it is, of the elements outside the range.
+        clipped: Share of elements outside the range that can be stored.
+        stored: Smallest and largest real value that can be stored; None where it stays float.
+        quantized: Smallest and largest value of the quantized model.
+        real: Smallest and largest value of the float model.
+        histogram: Float values in 32 equal bins over `real`.
+        worst_sample: Name of the sample with the largest ratio; empty for a constant.
+        marks: What is beyond its threshold: "SNR", "cosine".
+    """
+
+    operator: str
+    op_type: str
+    output: str
+    constant: bool = False
+    nodes: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
+    shape: tuple[int, ...]
+    dtype: str
+    quantized_dtype: str
+    cosine: float
+    mse: float
+    sqnr_db: float
+    noise_to_signal: float
+    rounding: float
+    clipping: float
+    clipped: float
+    stored: tuple[float, float] | None
+    quantized: tuple[float, float]
+    real: tuple[float, float]
+    histogram: tuple[int, ...]
+    worst_sample: str
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One layer that the error comes from.
+
+    Attributes:
+        operator: Its operator.
+        output: Its tensor.
+        share: Its part of the error of all layers.
+        cause: What most of its own error is, with the figures.
+        advice: What can be done about that.
+    """
+
+    operator: str
+    output: str
+    share: float
+    cause: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisReport:
+    """The precision of every layer of one target's model.
+
+    Attributes:
+        target: Name of the target.
+        platform: Its chip.
+        mode: "per_layer" or "end_to_end".
+        on: "reference" or "qdq".
+        samples: How many samples were compared.
+        max_noise: Largest noise-to-signal ratio that is not marked.
+        min_cosine: Smallest cosine similarity that is not marked.
+        rows: Every layer in the order of the graph, then every stored weight.
+        outputs: Names of the model outputs.
+        summary: What the figures come to, in one sentence.
+        findings: The layers that the error comes from, the worst first.
+    """
+
+    target: str
+    platform: str
+    mode: str
+    on: str
+    samples: int
+    max_noise: float
+    min_cosine: float
+    rows: tuple[LayerRow, ...]
+    outputs: tuple[str, ...]
+    summary: str
+    findings: tuple[Finding, ...]

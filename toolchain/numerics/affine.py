@@ -80,6 +80,14 @@ def fake_quantize(values: NDArray[np.float32], params: QuantParams) -> NDArray[n
     return dequantize(quantize(values, params), params)
 
 
+def stored_bounds(params: QuantParams, rank: int) -> tuple[Array, Array]:
+    """Smallest and largest real value that can be stored, to broadcast against `rank` axes."""
+    spec = params.spec
+    scale = along_axis(params.scale, spec, rank).astype(np.float64)
+    zero_point = along_axis(params.zero_point, spec, rank)
+    return (spec.qmin - zero_point) * scale, (spec.qmax - zero_point) * scale
+
+
 def _power_of_two_above(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smallest power of two >= each positive value; exact, unlike a logarithm."""
     significand, exponent = np.frexp(values)

@@ -14,6 +14,7 @@ from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
 from toolchain.core.reports import (
     AccuracyReport,
+    AnalysisReport,
     CalibrationReport,
     CheckReport,
     FileRow,
@@ -28,7 +29,14 @@ from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
-from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.stages import (
+    analyze,
+    check,
+    compile,
+    mixed_precision,
+    optimize,
+    quantize,
+)
 from toolchain.pipeline.surgery import with_surgery
 from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
@@ -46,6 +54,7 @@ STAGES: Mapping[str, StageFunction] = MappingProxyType(
         mixed_precision.NAME: mixed_precision.run,
         compile.NAME: compile.run,
         check.NAME: check.run,
+        analyze.NAME: analyze.run,
     }
 )
 """The stages in the order in which they run."""
@@ -67,6 +76,7 @@ class TargetResult:
     effects: tuple[RuleEffect, ...]
     check: CheckReport | None
     accuracy: AccuracyReport | None
+    analysis: AnalysisReport | None
     files: tuple[FileRow, ...]
     diagnostics: tuple[Diagnostic, ...]
     cached: tuple[str, ...]
@@ -137,6 +147,7 @@ def _build_target(
         effects=state.effects,
         check=state.check_report,
         accuracy=state.accuracy_report,
+        analysis=state.analysis_report,
         files=(),
         diagnostics=state.diagnostics,
         cached=(),

@@ -14,6 +14,7 @@ from toolchain.core.progress import Progress
 from toolchain.core.quant import QuantParams
 from toolchain.core.reports import (
     AccuracyReport,
+    AnalysisReport,
     CalibrationReport,
     CheckReport,
     OptimizeReport,
@@ -133,6 +134,7 @@ class BuildState:
     effects: tuple[RuleEffect, ...] = ()
     check_report: CheckReport | None = None
     accuracy_report: AccuracyReport | None = None
+    analysis_report: AnalysisReport | None = None
     files: dict[str, tuple[Path, str]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     cached: tuple[str, ...] = ()

@@ -72,7 +72,10 @@ def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[P
         "target": options.target,
         "platform": options.platform,
         "model": {"name": context.original.path.name, "sha256": context.original.digest},
-        "options": _settings(options, "model", "output", "calibration", "evaluation"),
+        "options": {
+            **_settings(options, "model", "output", "calibration", "evaluation"),
+            "analysis": _settings(options.analysis, "data"),
+        },
         "calibration": {
             **_settings(options.calibration, "data", "threads"),
             "sha256": "" if state.samples is None else state.samples.digest,

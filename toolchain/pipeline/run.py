@@ -29,7 +29,7 @@ def build(
         config: Config file (TOML, JSON or YAML).
         targets: Targets to build; None takes the config's own.
         settings: Dotted paths to values that win over the file: {"quantize.method": "mse"}.
-        until: Last stage to run: optimize, quantize, mixed-precision, compile or check.
+        until: Last stage to run: optimize, quantize, mixed-precision, compile, check or analyze.
         progress: Shows how far the work is; None shows nothing.
 
     Returns:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array
@@ -19,6 +20,20 @@ from toolchain.numerics.affine import quantize
 
 FLOAT_NODES = "tc.float_nodes"
 """Metadata key: names of nodes that run in float although their inputs and outputs are stored."""
+
+
+CHANNEL_SCALES = "tc.channel_scales"
+"""Metadata key: what algorithms divided the channels of activations by, and which activations."""
+
+
+def channel_scales(graph: GraphView) -> dict[str, NDArray[np.float32]]:
+    """Activations of a QDQ graph whose channels (axis 1) are divided, and by what."""
+    groups = json.loads(graph.metadata.get(CHANNEL_SCALES, "[]"))
+    return {
+        name: np.asarray(group["scales"], np.float32)
+        for group in groups
+        for name in group["values"]
+    }
 
 
 def float_nodes(graph: GraphView) -> frozenset[str]:
@@ -34,9 +49,11 @@ def write_quantized(
     plan: QuantPlan,
     params: ParamSet,
     replaced: Mapping[str, Array],
-    float_nodes: tuple[str, ...],
+    metadata: Mapping[str, str],
 ) -> ModelArtifact:
     """Write `source` as QDQ: activations, constants and conversions as `plan` and `params` say.
+
+    `metadata` is what `qdq_metadata` made.
 
     Raises:
         QuantizationError: A bias that does not fit its integer type.
@@ -56,8 +73,26 @@ def write_quantized(
         constants=tuple(_constants(graph, plan, params, replaced)),
         conversions=conversions,
         replaced=replaced,
-        metadata={FLOAT_NODES: json.dumps(sorted(float_nodes))} if float_nodes else {},
+        metadata=metadata,
     )
+
+
+def qdq_metadata(float_nodes: Iterable[str], scales: Mapping[str, Array]) -> dict[str, str]:
+    """What must travel with the QDQ model; a key without content is left out.
+
+    `scales` is what algorithms divided the channels of activations by, by name.
+    """
+    groups: dict[bytes, tuple[Array, list[str]]] = {}
+    for name in sorted(scales):
+        array = np.asarray(scales[name], np.float32)
+        groups.setdefault(array.tobytes(), (array, []))[1].append(name)
+    # Each float32 with the digits that it needs and no more.
+    records = [
+        {"values": names, "scales": [float(str(number)) for number in array]}
+        for array, names in groups.values()
+    ]
+    found = {FLOAT_NODES: sorted(float_nodes), CHANNEL_SCALES: records}
+    return {key: json.dumps(items) for key, items in found.items() if items}
 
 
 def _constants(

@@ -33,7 +33,7 @@ from toolchain.quantization.parameters import (
     with_biases,
 )
 from toolchain.quantization.pins import fixed_functions, pin_functions
-from toolchain.quantization.qdq import write_quantized
+from toolchain.quantization.qdq import qdq_metadata, write_quantized
 from toolchain.quantization.report import quant_report
 from toolchain.quantization.rules import Asked
 
@@ -103,7 +103,7 @@ def quantize_model(
         plan=plan,
         params=chosen.params,
         replaced=run.replaced,
-        float_nodes=tuple(row.node for row in report.islands),
+        metadata=qdq_metadata((row.node for row in report.islands), run.scales),
     )
     return Quantized(
         model=model,
@@ -117,6 +117,7 @@ class _Run:
 
     Attributes:
         replaced: New arrays of initializers, by name.
+        scales: What the channels of activations are divided by, by name.
         extra_forwards: Forward runs of the model beyond those of the calibration sweep.
     """
 
@@ -124,6 +125,7 @@ class _Run:
         self, source: Path, graph: GraphView, plan: QuantPlan, given: Quantization
     ) -> None:
         self.replaced: dict[str, Array] = {}
+        self.scales: dict[str, Array] = {}
         self.extra_forwards = 0
         self._source = source
         self._graph = graph
@@ -158,6 +160,8 @@ class _Run:
             )
         )
         self.replaced |= output.constants
+        for value, scales in output.channel_scales.items():
+            self.scales[value] = self.scales.get(value, np.float32(1.0)) * scales
         self._graph = _with_constants(self._graph, output.constants)
         if output.changed_values:
             self._observe(output.changed_values)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from toolchain.core.diagnostics import Diagnostic
     from toolchain.core.reports import (
         AccuracyReport,
+        AnalysisReport,
         CalibrationReport,
         CheckReport,
         FileRow,
@@ -60,6 +61,11 @@ class TargetResult(Protocol):
     @property
     def accuracy(self) -> AccuracyReport | None:
         """The scores on labelled samples."""
+        ...
+
+    @property
+    def analysis(self) -> AnalysisReport | None:
+        """The precision of every layer."""
         ...
 
     @property

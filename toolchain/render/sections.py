@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolchain.render import tables
+from toolchain.render.analysis import headline, verdict
 from toolchain.render.figures import count, percent, plural, real, size
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Section:
 
 def sections(result: TargetResult) -> tuple[Section, ...]:
     """The stages that ran, in their order."""
-    found = (_optimize(result), _quantize(result), _mixed(result), _compile(result), _check(result))
+    made = (_optimize, _quantize, _mixed, _compile, _check, _analyze)
+    found = (section(result) for section in made)
     return tuple(section for section in found if section is not None)
 
 
@@ -163,6 +165,17 @@ def _check(result: TargetResult) -> Section | None:
         status=_status(result, "check") if report.passed else Status.FAILED,
         lines=(_compared(report),),
         tables=(tables.checks(report.rows),) if report.rows else (),
+    )
+
+
+def _analyze(result: TargetResult) -> Section | None:
+    report = result.analysis
+    if report is None:
+        return None
+    return Section(
+        stage="analyze",
+        status=_status(result, "analyze"),
+        lines=(headline(report), *verdict(report)),
     )
 
 

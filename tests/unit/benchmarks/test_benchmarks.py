@@ -24,6 +24,7 @@ def output_of(script, *arguments):
     [
         ("sweep.py", ["--samples", "3", "--rounds", "1"], r"quickstart.*\d\.\d+ \(median"),
         ("interpreter.py", ["--samples", "2", "--rounds", "1"], r"quickstart.*\d\.\d+ \(median"),
+        ("analysis.py", ["--samples", "2", "--rounds", "1"], r"quickstart +per_layer.*\(median"),
         ("quantize_speed.py", ["--samples", "3", "--rounds", "1"], r"quickstart.*\d \(median"),
         ("memory.py", ["--samples", "3", "4", *SMALL], r"quickstart +ratio +\d\.\d{3}"),
         ("accuracy.py", ["--samples", "5", "--evaluation", "10"], r"verdict.*[+-]\d+\.\d+"),

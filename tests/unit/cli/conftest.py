@@ -93,6 +93,7 @@ class FakeTargetResult:
     calibration: None = None
     quantize: None = None
     accuracy: None = None
+    analysis: None = None
     effects: tuple[Any, ...] = ()
     files: tuple[Any, ...] = ()
     diagnostics: tuple[Any, ...] = ()

@@ -74,3 +74,13 @@ def test_undefined_variables_are_collected(problems):
     )
     assert [problem.code for problem in found] == [Code.UNDEFINED_VARIABLE] * 2
     assert found[1].where.startswith("calibration.data.a in ")
+
+
+def test_names_in_overlays_are_file_names_too(run, tmp_path):
+    text = (
+        'model = "m"\n[calibration]\ndata = "d"\n[analysis]\ndata = "a"\n'
+        '[target.vector.analysis]\ndata = "b"\n'
+    )
+    for name, expected in (("vector", "b"), ("tile-npu", "a")):
+        (build,) = run(text, selected=[name]).builds
+        assert build.analysis.data == str(tmp_path / expected)

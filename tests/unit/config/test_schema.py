@@ -36,6 +36,7 @@ def test_every_leaf_of_every_record_is_listed():
         "mixed_precision.rules.*": options.PrecisionRule,
         "mixed_precision.pins.*": options.RangePin,
         "compile": options.CompileOptions,
+        "analysis": options.AnalysisOptions,
         "check.float_reference": options.CompareOptions,
         "check.qdq_reference": options.CompareOptions,
     }

@@ -13,6 +13,7 @@ from toolchain.core.graph_view import NodeView
 from toolchain.core.quant import PerChannel, QuantSpec
 from toolchain.core.reports import (
     AccuracyReport,
+    AnalysisReport,
     CalibrationReport,
     CheckReport,
     CheckRow,
@@ -46,6 +47,7 @@ class FakeResult:
     effects: tuple[RuleEffect, ...] = ()
     check: CheckReport | None = None
     accuracy: AccuracyReport | None = None
+    analysis: AnalysisReport | None = None
     files: tuple[FileRow, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     cached: tuple[str, ...] = ()

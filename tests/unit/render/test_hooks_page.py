@@ -48,8 +48,9 @@ def test_public_names_are_listed_sorted_and_documented(page: str) -> None:
         assert f"| `{name}` | " in page
 
 
-def test_the_package_offers_build() -> None:
-    assert toolchain.__all__ == ["build"]
+def test_the_package_offers_its_calls() -> None:
+    assert toolchain.__all__ == ["analyze", "build"]
     assert str(toolchain.build.__doc__).startswith("Build a model")
+    assert str(toolchain.analyze.__doc__).startswith("Say how far every layer")
     with pytest.raises(AttributeError):
         _ = toolchain.nothing

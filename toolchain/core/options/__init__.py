@@ -4,6 +4,7 @@ This is the one definition of every option: the config floor validates files int
 and generates schema and reference from them. `Doc` gives the text, `annotated_types` the limits.
 """
 
+from toolchain.core.options.analysis import AnalysisForm, AnalysisMode, AnalysisOptions
 from toolchain.core.options.build import BuildOptions
 from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.options.compile import CompileOptions
@@ -31,6 +32,9 @@ from toolchain.core.options.surgery import (
 __all__ = [
     "PRESETS",
     "STRICT",
+    "AnalysisForm",
+    "AnalysisMode",
+    "AnalysisOptions",
     "AttributeValue",
     "BuildOptions",
     "CalibrationOptions",

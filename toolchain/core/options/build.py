@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from toolchain.core.options.analysis import AnalysisOptions
 from toolchain.core.options.check import CheckOptions
 from toolchain.core.options.compile import CompileOptions
 from toolchain.core.options.inputs import InputOptions
@@ -36,4 +37,5 @@ class BuildOptions:
     mixed_precision: MixedPrecisionOptions
     compile: CompileOptions
     check: CheckOptions
+    analysis: AnalysisOptions
     target_options: Any

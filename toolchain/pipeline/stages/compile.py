@@ -18,11 +18,19 @@ from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
+from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
 
 NAME = "compile"
 RECORD = "artifact.json"
 FILES = "files"
-RESERVED = ("optimized.onnx", "report.md", "report.json", "config.json", "manifest.json")
+RESERVED = (
+    "optimized.onnx",
+    "report.md",
+    "report.json",
+    "config.json",
+    "manifest.json",
+    *ANALYSIS_FILES,
+)
 """What every target's folder holds besides its own files."""
 
 

@@ -92,7 +92,7 @@ def quantize(
         raise InternalError(Code.INTERNAL, "The quantize stage has no optimized model")
     options = context.options.quantize
     target = configured(context.target, options)
-    source, fixed = _without_qdq(state.optimized, folder)
+    source, fixed = without_qdq(state.optimized, folder)
     graph = read_view(source)
     tail = frozenset(() if state.optimize_report is None else state.optimize_report.tail)
     asked = behind_cut({}, sorted(tail))
@@ -149,7 +149,7 @@ def quantize(
     )
 
 
-def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
+def without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
     """The float model without Q/DQ, and the parameters these held."""
     graph = read_view(model)
     if not any(node.op_type == "DequantizeLinear" for node in graph.nodes):

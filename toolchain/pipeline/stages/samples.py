@@ -83,7 +83,7 @@ def require_sources(options: BuildOptions) -> None:
     Raises:
         DataError: DATA_NOT_FOUND with all that are missing.
     """
-    named = [options.calibration.data, options.check.data]
+    named = [options.calibration.data, options.check.data, options.analysis.data]
     if options.evaluation is not None:
         named.append(options.evaluation.data)
     problems: list[Problem] = []

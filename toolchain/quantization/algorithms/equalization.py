@@ -50,20 +50,25 @@ def equalize(given: AlgorithmInput) -> AlgorithmOutput:
     importance = channel_importance(given.graph, given.stats)
     scene = _Scene(given.graph, given.plan, given.stats, importance)
     constants: dict[str, NDArray[np.float64]] = {}
-    changed: list[ChannelGroup] = []
+    changed: dict[ChannelGroup, Channels] = {}
     saved = 0.0
     for group in channel_groups(given.graph, given.plan, given.pinned):
         found = _scales(group, scene, constants)
         if found is not None:
             constants |= _scaled(group, found.scales, constants)
-            changed.append(group)
+            changed[group] = found.scales
             saved += found.saved
     if saved < LEAST_SHARE * scene.total_noise():
-        constants, changed = {}, []
+        constants, changed = {}, {}
     return AlgorithmOutput(
         constants={name: array.astype(np.float32) for name, array in constants.items()},
         changed_values=frozenset(name for group in changed for name in group.values),
         summary=f"equalization: {len(changed)} groups of channels",
+        channel_scales={
+            name: scales.astype(np.float32)
+            for group, scales in changed.items()
+            for name in group.values
+        },
     )
 
 
