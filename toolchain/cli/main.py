@@ -11,6 +11,7 @@ from typer.main import get_command
 from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
+from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # Plain help: drawing it with rich would cost a third of the time that `tc --help` may take.
 app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
 app.command()(build)
+app.command("eval")(evaluate)
 app.add_typer(config)
 for _command in (inspect, targets, plugins, explain, clean):
     app.command()(_command)

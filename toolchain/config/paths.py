@@ -19,8 +19,11 @@ _FILE_NAMES = {
     ("evaluation", "data"),
     ("evaluation", "labels"),
 }
+_PYTHON = re.compile(r".*\.py:[^:/\\]*", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_KEYED = re.compile(r"(.*\.npz)(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
+_KEYED = re.compile(r"(.*\.(?:npz|py))(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
+_SOMETIMES_FILE_NAMES = {("evaluation", "metric")}
+"""Names of records, or of something in a Python file: `file.py:name`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,10 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
         if isinstance(branch, dict):
             return {key: expand(item, (*path, key)) for key, item in branch.items()}
         is_name = path[:1] in _FILE_NAMES or path[:2] in _FILE_NAMES
-        if not (is_name and isinstance(branch, Setting) and isinstance(branch.value, str)):
+        if not (isinstance(branch, Setting) and isinstance(branch.value, str)):
+            return branch
+        is_name |= path in _SOMETIMES_FILE_NAMES and bool(_PYTHON.fullmatch(branch.value))
+        if not is_name:
             return branch
         where = f"{dotted.format_path(path)} in {branch.origin}"
         try:

@@ -28,6 +28,7 @@ from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.stages.labelled import labelled_samples
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
@@ -117,12 +118,10 @@ def _build_target(
     progress: Progress,
     until: str | None,
 ) -> TargetResult:
-    context = _context(options, workspace, manager, progress)
-    state = BuildState()
-    for name, run in STAGES.items():
-        state = run(context, state)
-        if name == until:
-            break
+    context = open_context(options, workspace, manager, progress)
+    if options.evaluation is not None:
+        labelled_samples(context, options.evaluation)  # what is wrong with labels is said first
+    state = run_stages(context, until)
     result = TargetResult(
         target=options.target,
         platform=options.platform,
@@ -140,9 +139,25 @@ def _build_target(
     return replace(result, files=files, cached=state.cached)
 
 
-def _context(
+def run_stages(context: BuildContext, until: str | None = None) -> BuildState:
+    """Run the stages of one target up to `until`, or all; nothing is published."""
+    state = BuildState()
+    for name, run in STAGES.items():
+        state = run(context, state)
+        if name == until:
+            break
+    return state
+
+
+def open_context(
     options: BuildOptions, workspace: Workspace, manager: PluginManager, progress: Progress
 ) -> BuildContext:
+    """What the stages of one target work with.
+
+    Raises:
+        ConfigError: There is no such target, or `compile.name` is no file name.
+        ModelError: The model file does not exist.
+    """
     targets = manager.targets()
     if options.target not in targets:
         raise ConfigError(

@@ -34,15 +34,17 @@ _MACHINE = frozenset(
 )
 """Failures of the machine, whoever's code meets them."""
 
-_RESULTS: Mapping[type[Any], type[Any]] = MappingProxyType(
+_RESULTS: Mapping[tuple[type[Any], str], type[Any]] = MappingProxyType(
     {
-        RangeMethodDef: TensorRange,
-        AlgorithmDef: AlgorithmOutput,
-        PassDef: bool,
-        MetricDef: np.ndarray,
+        (RangeMethodDef, "function"): TensorRange,
+        (AlgorithmDef, "function"): AlgorithmOutput,
+        (PassDef, "function"): bool,
+        (MetricDef, "function"): np.ndarray,
+        (MetricDef, "score"): float,
+        (MetricDef, "truth"): Mapping,
     }
 )
-"""What the function of a record returns."""
+"""What the functions of a record return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Guard:
             return replace(record, spec=self._spec(record.spec))
         functions = {
             field.name: self._function(
-                value, f"{field.name} of `{record.name}`", _RESULTS.get(type(record))
+                value, f"{field.name} of `{record.name}`", _RESULTS.get((type(record), field.name))
             )
             for field in fields(record)
             if callable(value := getattr(record, field.name))

@@ -7,27 +7,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from toolchain.analysis.evaluation import Forms, evaluate
-from toolchain.analysis.forms import session_form
-from toolchain.calibration.labels import labelled, load_labels
-from toolchain.calibration.ordered import core_count
-from toolchain.calibration.sources import Selection, open_source, paths_of, source_digest
+from toolchain.analysis.evaluation import Scored, evaluate
+from toolchain.analysis.forms import forms_of
+from toolchain.calibration.sources import source_digest
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.reports import AccuracyReport, CheckReport, CheckRow
 from toolchain.errors import Code, InternalError, Problem
-from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
+from toolchain.pipeline.stages.labelled import Labelled, labelled_samples
 from toolchain.pipeline.stages.samples import prepared
 from toolchain.plugin.requests import CheckRequest
-from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
-from toolchain.quantization.quantize import lookup
 
 NAME = "check"
 
@@ -50,15 +44,6 @@ class _Built:
     program: Callable[[], Program]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Labelled:
-    """What is scored on: samples of a source that are not read yet, and their labels."""
-
-    options: EvaluationOptions
-    selection: Selection
-    labels: tuple[int, ...]
-
-
 def run(context: BuildContext, state: BuildState) -> BuildState:
     """Compare on calibration samples; score on labelled samples where there are any."""
     if state.qdq is None or state.compiled is None or state.float_model is None:
@@ -71,7 +56,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         program=partial(load_program, state.compiled.folder, state.compiled.program),
     )
     chosen = options.evaluation
-    given = None if chosen is None else _labelled_samples(context, chosen)
+    given = None if chosen is None else labelled_samples(context, chosen)
 
     def work(folder: Path) -> None:
         check = _compare(context, state, built) if options.check.enabled else None
@@ -81,7 +66,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     scored = None
     if given is not None:
         digest = source_digest(given.options.data, given.selection)
-        scored = (given.options.metric, options.input, digest, given.labels)
+        scored = (given.digest, options.input, digest)
     parts = (state.keys["compile"], state.keys["optimize"], options.check, scored)
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / "report.json", CheckRecord)
@@ -117,56 +102,27 @@ def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckRe
     return result.report
 
 
-def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labelled:
-    """Which samples are scored, and their labels."""
-    names = _source_names(context, chosen)
-    among = labelled(chosen.labels, names)
-    labels = dict(
-        zip(among, load_labels(chosen.labels, [names[i] for i in among]).tolist(), strict=True)
-    )
-    selection = Selection(
-        samples=chosen.samples,
-        order=chosen.order,
-        seed=chosen.seed,
-        among=tuple(position for position in among if position >= chosen.skip),
-    )
-    positions = selection.positions(len(names))
-    return _Labelled(
-        options=chosen,
-        selection=selection,
-        labels=tuple(labels[position] for position in positions),
-    )
-
-
-def _source_names(context: BuildContext, chosen: EvaluationOptions) -> tuple[str, ...]:
-    """Names of all samples of the first input's source, which the labels refer to."""
-    if isinstance(chosen.data, str):
-        path = chosen.data
-    else:
-        specs = input_specs(Path(context.options.model), context.options.input)
-        path = paths_of(chosen.data, [spec.name for spec in specs])[0]
-    reader, _ = open_source(path, tuple(context.manager.data_readers().values()))
-    return tuple(reader.names())
-
-
-def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyReport:
+def _score(context: BuildContext, built: _Built, given: Labelled) -> AccuracyReport:
     """Score all forms on the labelled samples, preprocessed as the calibration samples are."""
-    name = given.options.metric
-    metric = lookup(context.manager.metrics(), name, "metric", "evaluation.metric")
     samples = prepared(context, given.options.data, given.selection)
-    threads = context.options.calibration.threads
-    interpreter = Interpreter(built.program(), threads=threads or None)
-    return evaluate(
-        Forms(
-            float_model=session_form(built.float_model, 1),
-            qdq=session_form(built.qdq, 1),
-            reference=interpreter.run,
-        ),
-        samples.store,
-        np.array(given.labels, np.int64),
-        metric,
-        workers=threads or core_count(),
-        progress=context.progress,
+    float_form, *others = forms_of(
+        context.target.name,
+        built.float_model,
+        built.qdq,
+        built.program(),
+        threads=context.options.calibration.threads,
+    )
+    scored = Scored(samples=samples.store, truths=given.truths, metric=given.metric)
+    found = evaluate(float_form, others, scored, context.progress)
+    real, qdq, reference = found.rows
+    return AccuracyReport(
+        metric=found.metric,
+        samples=found.samples,
+        float_score=real.score,
+        qdq_score=qdq.score,
+        reference_score=reference.score,
+        agreement=reference.agreement,
+        sqnr_db=reference.sqnr_db,
     )
 
 
