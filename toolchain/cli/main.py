@@ -16,6 +16,7 @@ from toolchain.cli.explain import explain
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
 from toolchain.cli.plugins import plugins
+from toolchain.cli.run import run as run_command
 from toolchain.cli.targets import targets
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
 app.command()(build)
 app.command("eval")(evaluate)
+app.command("run")(run_command)
 app.add_typer(config)
 for _command in (inspect, targets, plugins, explain, clean):
     app.command()(_command)

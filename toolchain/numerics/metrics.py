@@ -26,7 +26,7 @@ def energies(expected: Array, actual: Array) -> tuple[float, float]:
 
 
 def decibels(signal: float, noise: float) -> float:
-    """10 * log10(signal / noise) of energies, in dB; inf without noise, else -inf without signal."""
+    """10 * log10(signal / noise) of energies, in dB: inf without noise, -inf for noise alone."""
     if noise == 0.0:
         return float("inf")
     return float("-inf") if signal == 0.0 else 10.0 * float(np.log10(signal / noise))

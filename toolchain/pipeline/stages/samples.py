@@ -30,7 +30,7 @@ def prepared(
         request = SampleRequest(
             sources=sources,
             inputs=specs,
-            options=_by_input(specs, options.input),
+            options=options_by_input(specs, options.input),
             selection=selection,
         )
         manager = context.manager
@@ -47,7 +47,7 @@ def prepared(
     return Prepared(store=SampleStore.open(stored.folder), digest=stored.content)
 
 
-def _by_input(
+def options_by_input(
     specs: tuple[InputSpec, ...], options: tuple[InputOptions, ...]
 ) -> tuple[InputOptions, ...]:
     """Options of every input in the model's order; those without a name fit the only input.
