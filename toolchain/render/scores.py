@@ -24,8 +24,10 @@ def score_table(report: ScoreReport) -> Table:
     share = _is_share(report)
     note = (
         f"{plural(report.samples, 'sample')}; {percent(report.confidence, 0)} intervals by paired "
-        f"bootstrap ({report.resamples} resamples, seed {report.seed}); p by exact McNemar test"
+        f"bootstrap ({report.resamples} resamples, seed {report.seed})"
     )
+    if any(row.p_value is not None for row in report.rows):
+        note += ", p by exact McNemar test"
     if report.samples < SHORT:
         note += "; so few samples make rough intervals"
     return table(
