@@ -84,13 +84,13 @@ def trace_model(model: Path, folder: Path, *, layers: bool) -> Traced:
 
 
 def trace_program(program: Program, *, layers: bool, threads: int) -> Traced:
-    """The integer program in the interpreter; layers are all its tensors."""
+    """The integer program in the interpreter; layers are what its operations write."""
     interpreter = Interpreter(program, threads=threads or None)
-    names = program.tensors if layers else (*program.inputs, *program.outputs)
+    written = [name for op in program.operations for name in op.outputs if name] if layers else []
+    names = dict.fromkeys((*program.inputs, *written, *program.outputs))
     storage = {
         name: Storage(dtype=tensor.dtype, scale=tensor.scale, zero_point=tensor.zero_point)
-        for name in names
-        for tensor in (program.tensors[name],)
+        for name, tensor in ((name, program.tensors[name]) for name in names)
     }
     observed = [name for name in storage if name not in program.inputs]
 
