@@ -113,19 +113,18 @@ def run(
 
 
 def named_samples(published: Published, words: Sequence[str]) -> dict[str | None, list[Sample]]:
-    """Samples by model input, from words like `file` and `name=file`; None is the only input.
+    """Samples by model input, from words like `file` and `name=file`.
 
-    A word is taken as a file where what stands before `=` is no input and there is such a file.
-
-    Raises:
-        ConfigError: A word names an input that the model does not have.
+    Words without a name are those of the only input, or stand under None where there are several. A
+    word is taken as a file where what stands before `=` is no input and there is such a file.
     """
     inputs = [spec.name for spec in input_specs(published.float_model, ())]
+    only = inputs[0] if len(inputs) == 1 else None
     found: dict[str | None, list[Sample]] = {}
     for word in words:
         name, equals, file = word.partition("=")
         named = bool(equals) and (name in inputs or not Path(word).is_file())
-        found.setdefault(name if named else None, []).append(file if named else word)
+        found.setdefault(name if named else only, []).append(file if named else word)
     return found
 
 

@@ -32,8 +32,8 @@ def score_table(report: ScoreReport) -> Table:
         note += "; so few samples make rough intervals"
     return table(
         f"Evaluation: {report.metric}",
-        f"target:word form:word {report.metric.replace(':', '.')}:number difference:number "
-        "interval:number p:number agreement:number SQNR:number samples/s:number",
+        "target:word form:word score:number difference:number interval:number p:number "
+        "agreement:number SQNR:number samples/s:number",
         (_cells(row, score, share=share) for row, score in zip(report.rows, shown, strict=True)),
         note,
     )
