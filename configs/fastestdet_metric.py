@@ -13,8 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.analysis.detection import detection_metric, suppress
+from toolchain.analysis.detection import detection_metric
 from toolchain.api import Array
+from toolchain.numerics.detection import suppress
 
 MIN_SCORE = 0.001
 """Low, so that precision is known up to the highest recalls."""
