@@ -42,7 +42,8 @@ def run(
 ) -> None:
     """Run a published model on samples, fed as the build fed its own."""
     from toolchain.pipeline.dump import INDEX, Dump
-    from toolchain.pipeline.execute import RunRequest, named_samples, run_samples
+    from toolchain.pipeline.execute import RunRequest, run_samples
+    from toolchain.pipeline.feeding import named_samples
     from toolchain.pipeline.published import Runner, open_published
     from toolchain.plugin.manager import PluginManager
     from toolchain.render.figures import plural
