@@ -83,6 +83,16 @@ def test_text_and_csv(command: Any, truth: Any) -> None:
     assert (rows[0]["difference"], rows[1]["difference"] != "") == ("", True)
 
 
+def test_without_a_target_those_that_were_built_are_scored(command: Any, truth: Any) -> None:
+    words = ("eval", "-c", truth.write(), "--format", "json")
+    answer = command(*words)
+    assert (answer.code, answer.problems[0]["code"]) == (2, Code.MISSING_KEY)
+    truth.build()
+    answer = command(*words)
+    assert answer.code == 0, answer.err
+    assert {row["target"] for row in json.loads(answer.out)["rows"]} == {"riscv"}
+
+
 def test_a_subset_by_number_and_seed(command: Any, truth: Any) -> None:
     assert scores(command, truth, "--samples", 4)["rows"][0]["score"] == 0.0
     drawn = scores(command, truth, "--samples", 5, "--seed", 3)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolchain.cli.output import Format, Output, QuietOption, VerboseOption
 from toolchain.cli.settings import SetOption, Settings, TargetOption
+
+if TYPE_CHECKING:
+    from toolchain.plugin.manager import PluginManager
 
 
 class EvalFormat(StrEnum):
@@ -46,7 +50,10 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score float model, QDQ model and integer reference of every target on labelled samples."""
+    """Score float model, QDQ model and integer reference of every target on labelled samples.
+
+    Without --target, and without targets in the config, those are scored that were built.
+    """
     from toolchain.pipeline.evaluate import Wanted, evaluate_resolved
     from toolchain.plugin.manager import PluginManager
     from toolchain.render.scores import score_csv, score_line, score_table
@@ -71,11 +78,24 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
         samples=samples,
         seed=seed,
     )
-    report = evaluate_resolved(
-        settings.resolve(manager), wanted, manager=manager, progress=speak.progress()
-    )
+    resolved = with_targets(settings, manager).resolve(manager)
+    report = evaluate_resolved(resolved, wanted, manager=manager, progress=speak.progress())
     speak.tables([score_table(report)])
     speak.answer(report, score_csv(report) if form is EvalFormat.CSV else score_line(report))
+
+
+def with_targets(settings: Settings, manager: PluginManager) -> Settings:
+    """The settings with the targets that builds of the config published, where none is named."""
+    from toolchain.config.loading import read_config
+    from toolchain.pipeline.published import published_targets
+
+    named = "targets" in read_config(settings.config).values
+    if settings.targets or named or any(a.startswith("targets") for a in settings.assignments):
+        return settings
+    # All targets share one folder, so that any of them tells it.
+    everyone = replace(settings, targets=tuple(manager.targets()))
+    output = Path(everyone.resolve(manager).builds[0].output)
+    return replace(settings, targets=published_targets(output))
 
 
 def absolute(path: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from toolchain.core.options import InputOptions
 from toolchain.errors import Code, CompileError, ConfigError
 from toolchain.pipeline.integrity import file_digest
-from toolchain.pipeline.workspace import MANIFEST
+from toolchain.pipeline.workspace import FAILED, MANIFEST, Workspace
 
 _FLOAT = "optimized.onnx"
 _PROGRAM = ".program.json"
@@ -90,6 +90,14 @@ class Published:
             got=got,
             hint="build again; it takes what has not changed from the cache",
         )
+
+
+def published_targets(output: Path) -> tuple[str, ...]:
+    """Targets that builds published in an output folder, failed ones left out, sorted."""
+    if not output.is_dir():
+        return ()
+    names = (path.name for path in Workspace(output).published())
+    return tuple(name for name in names if not name.endswith(FAILED))
 
 
 def open_published(folder: Path) -> Published:
