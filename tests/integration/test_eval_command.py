@@ -215,6 +215,8 @@ def words(source):
 WORDS = MetricDef(
     name="words", summary="", evidence=lambda outputs, word: float(word == "even"), truth=words
 )
+BEYOND = MetricDef(name="beyond", summary="", evidence=fail, truth=lambda _: {99: 1})
+NO_DATA = MetricDef(name="no_data", summary="", evidence=fail, truth=lambda _: {0: object()})
 FAILS = MetricDef(name="fails", summary="", evidence=fail)
 NONE = 3
 """
@@ -248,6 +250,8 @@ def test_another_file_is_another_score(own: Any) -> None:
         ("NONE", Code.BAD_VALUE),
         ("nothing", Code.BAD_VALUE),
         ("words", Code.PLUGIN_RAISED),
+        ("BEYOND", Code.PLUGIN_BAD_RETURN),
+        ("NO_DATA", Code.PLUGIN_BAD_RETURN),
     ],
 )
 def test_a_metric_of_ones_own_that_is_none(own: Any, name: str, code: Code) -> None:
@@ -255,7 +259,7 @@ def test_a_metric_of_ones_own_that_is_none(own: Any, name: str, code: Code) -> N
         own.changed(evaluation__metric=f"mine.py:{name}").build()
     problem = caught.value.problems[0]
     assert problem.code is code
-    assert "mine.py" in f"{problem.where} {problem.got}" or name == "NONE"
+    assert "mine.py" in f"{problem.where} {problem.got}" or code is not Code.PLUGIN_RAISED
 
 
 def test_boxes_need_a_metric_that_decodes(photos: Any) -> None:

@@ -14,7 +14,7 @@ from toolchain.calibration.sources import Selection, open_source, paths_of
 from toolchain.core.labels import LabelReader, LabelSource, Truth
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.registry import MetricDef
-from toolchain.errors import Code, ConfigError, DataError
+from toolchain.errors import Code, ConfigError, DataError, PluginError
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext
 from toolchain.pipeline.digests import key
@@ -78,7 +78,7 @@ def labelled_samples(context: BuildContext, options: EvaluationOptions) -> Label
         metric=metric,
         selection=selection,
         truths=known,
-        digest=key(metric.name, code, to_json(known)),
+        digest=_digest(metric, code, known),
     )
 
 
@@ -130,5 +130,29 @@ def _truths(
         names=names,
         classes=options.classes,
     )
-    reader = _READERS[metric.truth] if isinstance(metric.truth, Truth) else metric.truth
-    return reader(source)
+    if isinstance(metric.truth, Truth):
+        return _READERS[metric.truth](source)
+    found = metric.truth(source)
+    wrong = [position for position in found if position not in range(len(names))]
+    if wrong:
+        raise PluginError(
+            Code.PLUGIN_BAD_RETURN,
+            "A label reader must name positions of samples",
+            where=f"metric `{metric.name}`",
+            got=str(wrong[0])[:80],
+            allowed=f"0 to {len(names) - 1}",
+        )
+    return found
+
+
+def _digest(metric: MetricDef, code: str, truths: tuple[Any, ...]) -> str:
+    try:
+        return key(metric.name, code, to_json(truths))
+    except TypeError as error:
+        raise PluginError(
+            Code.PLUGIN_BAD_RETURN,
+            "A label reader must return data",
+            where=f"metric `{metric.name}`",
+            got=str(error),
+            allowed="numbers, text, lists, arrays, or mappings of those",
+        ) from error
