@@ -231,6 +231,9 @@ def own(truth: Any) -> Any:
 def test_a_metric_in_a_file_of_ones_own(own: Any) -> None:
     found = own.changed(evaluation__metric="mine.py:right").build().accuracy
     assert (found.metric, found.float_score) == ("right", 0.6)
+    assert json.loads((own.target / "manifest.json").read_text())["evaluation"]["metric"] == (
+        "mine.py:right"  # without its folder: published bytes hold no paths
+    )
     # Every second sample has a label that only this metric understands.
     found = own.changed(evaluation__metric="mine.py:WORDS").build().accuracy
     assert (found.samples, found.reference_score) == (5, 1.0)
