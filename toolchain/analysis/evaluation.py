@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +21,7 @@ from toolchain.core.samples import SampleStore
 from toolchain.core.scores import ScoreReport, ScoreRow
 from toolchain.errors import Code, DataError, InternalError
 from toolchain.numerics.metrics import decibels, energies
-from toolchain.numerics.paired import bootstrap_interval, mcnemar_p
+from toolchain.numerics.paired import mcnemar_p, percentile_interval, resampled
 
 RunFunction = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """Feeds of one sample to outputs by name, in the model's order."""
@@ -96,13 +97,14 @@ def evaluate(
                 for output, truth, real in zip(found, truths, expected, strict=True):
                     track.add(output, truth, real)
                 advance(len(block))
+    expected_scores = baseline.contributions()
     return ScoreReport(
         metric=scored.metric.name,
         samples=len(samples),
         confidence=CONFIDENCE,
         resamples=RESAMPLES,
         seed=SEED,
-        rows=(baseline.row(None), *(track.row(baseline) for track in tracks)),
+        rows=(baseline.row(None), *(track.row(expected_scores) for track in tracks)),
     )
 
 
@@ -139,8 +141,8 @@ class _Track:
         """What the samples contributed so far."""
         return _Contributions(self._contributions, self._score)
 
-    def row(self, baseline: _Track | None) -> ScoreRow:
-        """The figures, and how far they are from those of `baseline`."""
+    def row(self, theirs: _Contributions | None) -> ScoreRow:
+        """The figures, and how far they are from those of the float model."""
         own = self.contributions()
         row = ScoreRow(
             target=self.form.target,
@@ -148,9 +150,8 @@ class _Track:
             score=own.score(),
             samples_per_second=len(own) / self._seconds if self._seconds else float("inf"),
         )
-        if baseline is None:
+        if theirs is None:
             return row
-        theirs = baseline.contributions()
         difference = row.score - theirs.score()
         low, high = own.interval(theirs) if np.isfinite(difference) else (None, None)
         return replace(
@@ -183,15 +184,14 @@ class _Contributions:
             raise InternalError(Code.INTERNAL, "Nothing scores these contributions")
         return self._score(found if drawn is None else [found[position] for position in drawn])
 
+    @cached_property
+    def drawn(self) -> NDArray[np.float64]:
+        """Scores of the draws of the bootstrap, the same draws for all forms."""
+        return resampled(self.score, len(self), resamples=RESAMPLES, seed=SEED)
+
     def interval(self, theirs: _Contributions) -> tuple[float, float]:
-        """Confidence interval of the difference to the score of `theirs`, sample by sample."""
-        return bootstrap_interval(
-            lambda drawn: self.score(drawn) - theirs.score(drawn),
-            len(self),
-            resamples=RESAMPLES,
-            confidence=CONFIDENCE,
-            seed=SEED,
-        )
+        """Confidence interval of the difference to the score of `theirs`."""
+        return percentile_interval(self.drawn - theirs.drawn, CONFIDENCE)
 
     def p_value(self, theirs: _Contributions) -> float | None:
         """McNemar's p-value where every sample is either right or wrong, else None."""

@@ -13,31 +13,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def bootstrap_interval(
-    difference: Callable[[NDArray[np.int64]], float],
-    count: int,
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> tuple[float, float]:
-    """Percentile interval of the paired bootstrap (Efron and Tibshirani 1993, chapter 13).
+def resampled(
+    score: Callable[[NDArray[np.int64]], float], count: int, *, resamples: int, seed: int
+) -> NDArray[np.float64]:
+    """Scores of a bootstrap: `count` positions drawn with replacement, `resamples` times.
 
-    `count` positions are drawn with replacement `resamples` times; both forms are scored on the
-    same draw, so that what makes a sample hard cancels out. The ends are the quantiles
-    (1 - confidence) / 2 and (1 + confidence) / 2 of the differences, interpolated linearly.
+    With the same count and seed the draws are the same, so that the scores of two forms can be
+    subtracted draw by draw: what makes a sample hard cancels out.
 
     Args:
-        difference: Positions (count,) to the difference of the two scores on them.
+        score: Positions (count,) to the score of the samples there.
         count: Number of samples.
         resamples: How often they are drawn.
-        confidence: Between 0 and 1.
-        seed: Of `numpy.random.default_rng`; the same for all forms that are compared.
+        seed: Of `numpy.random.default_rng`.
+
+    Returns:
+        float64 (resamples,).
     """
     rng = np.random.default_rng(seed)
-    found = [difference(rng.integers(0, count, count)) for _ in range(resamples)]
+    found = [score(rng.integers(0, count, count)) for _ in range(resamples)]
+    return np.array(found, np.float64)
+
+
+def percentile_interval(differences: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Percentile interval of the bootstrap (Efron and Tibshirani 1993, chapter 13).
+
+    The ends are the quantiles (1 - confidence) / 2 and (1 + confidence) / 2, interpolated linearly.
+    """
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(np.array(found, np.float64), [tail, 1.0 - tail])
+    low, high = np.quantile(differences, [tail, 1.0 - tail])
     return float(low), float(high)
 
 

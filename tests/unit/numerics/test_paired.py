@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolchain.numerics.paired import bootstrap_interval, mcnemar_p
+from toolchain.numerics.paired import mcnemar_p, percentile_interval, resampled
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,25 @@ def test_mcnemar_of_many_stays_a_probability() -> None:
     assert 0 < mcnemar_p(2000, 2500) < 1e-12
 
 
-def interval(values: Any, **options: Any) -> tuple[float, float]:
-    given = {"resamples": 2000, "confidence": 0.95, "seed": 0, **options}
-    return bootstrap_interval(lambda drawn: float(values[drawn].mean()), len(values), **given)
+def interval(values: Any, *, confidence: float = 0.95, **options: Any) -> tuple[float, float]:
+    given = {"resamples": 2000, "seed": 0, **options}
+    found = resampled(lambda drawn: float(values[drawn].mean()), len(values), **given)
+    return percentile_interval(found, confidence)
+
+
+def test_forms_are_scored_on_the_same_draws() -> None:
+    values = np.random.default_rng(2).normal(size=50)
+    scores = [
+        resampled(lambda drawn, v=v: float(v[drawn].mean()), 50, resamples=20, seed=3)
+        for v in (values, values + 1)
+    ]
+    np.testing.assert_allclose(scores[1] - scores[0], np.ones(20))
+
+
+def test_quantiles_by_hand() -> None:
+    # 0, 1, ..., 40: five per cent of 40 steps are two; 2.5 % on each side one.
+    assert percentile_interval(np.arange(41.0), 0.95) == pytest.approx((1.0, 39.0))
+    assert percentile_interval(np.arange(41.0), 0.5) == pytest.approx((10.0, 30.0))
 
 
 def test_the_interval_of_a_mean_is_close_to_the_normal_one() -> None:
