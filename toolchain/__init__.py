@@ -6,28 +6,37 @@ The job in three lines:
 
     result = build("configs/quickstart.toml", targets=["riscv"])
     print(result.targets[0].accuracy)
+
+docs/api.md shows all functions: `build`, `quantize`, `run` and `evaluate`.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolchain.pipeline.analyze import analyze
+    from toolchain.pipeline.evaluate import Wanted, evaluate
+    from toolchain.pipeline.execute import run
+    from toolchain.pipeline.quantize import quantize
     from toolchain.pipeline.run import build
 
-__all__ = ["analyze", "build"]
+__all__ = ["Wanted", "analyze", "build", "evaluate", "quantize", "run"]
+
+_HOMES = {
+    "Wanted": "toolchain.pipeline.evaluate",
+    "analyze": "toolchain.pipeline.analyze",
+    "build": "toolchain.pipeline.run",
+    "evaluate": "toolchain.pipeline.evaluate",
+    "quantize": "toolchain.pipeline.quantize",
+    "run": "toolchain.pipeline.execute",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The calls, imported when they are first used, so that `import toolchain` costs nothing."""
-    if name == "build":
-        from toolchain.pipeline.run import build
-
-        return build
-    if name == "analyze":
-        from toolchain.pipeline.analyze import analyze
-
-        return analyze
+    """A public name, imported when it is first used, so that `import toolchain` costs nothing."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)

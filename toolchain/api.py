@@ -8,6 +8,7 @@ from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.labels import LabelReader, LabelSource, Truth
 from toolchain.core.operators import data_inputs, traits, weight_axis, weight_input
 from toolchain.core.options import (
     CheckOptions,
@@ -78,6 +79,8 @@ __all__ = [
     "ElementFunction",
     "GraphView",
     "InputOptions",
+    "LabelReader",
+    "LabelSource",
     "Measured",
     "MetricDef",
     "MixedPrecisionOptions",
@@ -111,6 +114,7 @@ __all__ = [
     "TensorRange",
     "TensorStats",
     "ToolchainError",
+    "Truth",
     "ValueView",
     "data_inputs",
     "hookimpl",

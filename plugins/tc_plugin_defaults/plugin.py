@@ -75,8 +75,8 @@ def tc_passes() -> tuple[PassDef, ...]:
 
 @hookimpl
 def tc_metrics() -> tuple[MetricDef, ...]:
-    """`top1` and `top5`."""
-    from toolchain.analysis.evaluation import METRICS
+    """`top1`, `top5`, `agreement` and `sqnr`."""
+    from toolchain.analysis.metrics import METRICS
 
     return METRICS
 

@@ -268,6 +268,11 @@ CHANGES: dict[str, Change] = {
     "calibration.batch_size": Change(after={"calibration.batch_size": 3}),
     "evaluation.data": labelled({"evaluation.data": "other.npy"}),
     "evaluation.labels": labelled({"evaluation.labels": "other_labels.npy"}),
+    "evaluation.classes": Change(
+        kind="labelled", base={"evaluation.labels": "names.csv"},
+        before={"evaluation.classes": ["left", "right"]},
+        after={"evaluation.classes": ["none", "left", "right"]},
+    ),
     "evaluation.skip": labelled({"evaluation.skip": 4}),
     "evaluation.samples": labelled({"evaluation.samples": 4}),
     "evaluation.order": Change(
@@ -297,6 +302,8 @@ def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> C
         np.save(folder / "other.npy", rng.normal(1, 2, (10, 3, 8, 8)).astype(np.float32))
         np.save(folder / "ones.npy", np.ones(4, np.float32))
         np.save(folder / "other_labels.npy", np.zeros(10, np.int64))
+        lines = [f"{number},{'right' if number % 3 else 'left'}" for number in range(10)]
+        (folder / "names.csv").write_text("\n".join(lines), encoding="utf-8")
         project.save("other.onnx", make_tiny(seed=3))
 
     def images() -> Any:

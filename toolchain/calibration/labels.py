@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,23 +15,49 @@ from toolchain.errors import Code, DataError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from toolchain.core.labels import LabelSource
+
 _SHOWN = 5
+_FILE_WORDS = frozenset({"file", "filename", "file_name", "image", "name", "path", "sample"})
+_CLASS_WORDS = frozenset({"class", "label", "target", "category"})
+"""Words that head the columns of a CSV file."""
 
 
-def load_labels(spec: str, names: Sequence[str]) -> NDArray[np.int64]:
+def class_labels(source: LabelSource) -> dict[int, int]:
+    """Classes of the samples that have one, by their position.
+
+    Labels that nobody gave are looked for in the folder of the samples: `labels.csv`, or else a
+    folder per class. A CSV file labels the samples that it names, an array all of them in order.
+
+    Raises:
+        DataError: LABELS_INVALID where there are no labels, where labels name no sample, are no
+            classes, or do not fit the samples.
+    """
+    spec = source.labels
+    if spec is None:
+        beside = Path(source.data) / "labels.csv"
+        if not beside.is_file():
+            return _from_folders(source)
+        spec = str(beside)
+    positions = labelled(spec, source.names, source.classes)
+    labels = load_labels(spec, [source.names[i] for i in positions], source.classes)
+    return dict(zip(positions, labels.tolist(), strict=True))
+
+
+def load_labels(spec: str, names: Sequence[str], classes: Sequence[str] = ()) -> NDArray[np.int64]:
     """One class per sample, in the order of `names`.
 
     A CSV file is matched by relative path, or by bare file name where that is unique. Arrays are
     matched by order.
 
     Args:
-        spec: A .csv file of `file,class` lines (those words may head it), a .npy file, or
-            `file.npz:key`.
+        spec: A .csv file of `file,class` lines (with or without a line of such words at the top), a
+            .npy file, or `file.npz:key`.
         names: All samples of the source (or, of a folder, those that `labelled` picks).
+        classes: Names that may stand for the classes in a CSV file, in the model's order.
 
     Returns:
         int64 (samples,), every class >= 0.
@@ -42,7 +69,7 @@ def load_labels(spec: str, names: Sequence[str]) -> NDArray[np.int64]:
     path, key = split_key(spec)
     if path.suffix.lower() != ".csv":
         return _from_array(path, key, len(names))
-    rows = _csv_rows(path)
+    rows = _csv_rows(path, classes)
     found = _matches(rows, names)
     labels = [rows[row] for row in found.values()]
     missing = [name for name in names if name not in found]
@@ -57,7 +84,7 @@ def load_labels(spec: str, names: Sequence[str]) -> NDArray[np.int64]:
     return np.array(labels, np.int64)
 
 
-def labelled(spec: str, names: Sequence[str]) -> tuple[int, ...]:
+def labelled(spec: str, names: Sequence[str], classes: Sequence[str] = ()) -> tuple[int, ...]:
     """Positions in `names` of the samples that count: those with a row in a CSV file, else all.
 
     Raises:
@@ -66,8 +93,34 @@ def labelled(spec: str, names: Sequence[str]) -> tuple[int, ...]:
     path, _ = split_key(spec)
     if path.suffix.lower() != ".csv":
         return tuple(range(len(names)))
-    found = _matches(_csv_rows(path), names)
+    found = _matches(_csv_rows(path, classes), names)
     return tuple(position for position, name in enumerate(names) if name in found)
+
+
+def _from_folders(source: LabelSource) -> dict[int, int]:
+    """The number of the folder that each sample is in; folders sorted unless `classes` orders."""
+    folders = [name.split("/")[0] if "/" in name else None for name in source.names]
+    found = sorted({folder for folder in folders if folder is not None})
+    if None in folders or len(found) < 2:
+        raise DataError(
+            Code.LABELS_INVALID,
+            "There are no labels",
+            where="evaluation.labels",
+            got=f"neither labels.csv nor a folder per class in {source.data}",
+            allowed="a CSV file of `file,class` lines, .npy, file.npz:key, or a folder per class",
+            hint='without labels, `metric = "agreement"` compares with the float model',
+        )
+    order = source.classes or tuple(found)
+    unknown = [folder for folder in found if folder not in order]
+    if unknown:
+        raise DataError(
+            Code.LABELS_INVALID,
+            "Folders are not among the classes",
+            where="evaluation.classes",
+            got=", ".join(unknown),
+            allowed=", ".join(order),
+        )
+    return {i: order.index(folder) for i, folder in enumerate(folders) if folder is not None}
 
 
 def _matches(rows: dict[str, int], names: Sequence[str]) -> dict[str, str]:
@@ -85,7 +138,7 @@ def _matches(rows: dict[str, int], names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _csv_rows(path: Path) -> dict[str, int]:
+def _csv_rows(path: Path, classes: Sequence[str]) -> dict[str, int]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [line for line in csv.reader(file) if line]
@@ -94,18 +147,21 @@ def _csv_rows(path: Path) -> dict[str, int]:
             Code.LABELS_INVALID, f"The labels cannot be read: {error}", where=str(path)
         ) from error
     header = [field.strip().lower() for field in lines[0]] if lines else []
-    if header[:2] == ["file", "class"]:
+    if len(header) > 1 and header[0] in _FILE_WORDS and header[1] in _CLASS_WORDS:
         lines = lines[1:]
+    numbers = {name: str(number) for number, name in enumerate(classes)}
     rows: dict[str, int] = {}
     bad = []
     for line in lines:
         name = line[0].strip().replace("\\", "/").removeprefix("./")
-        number = line[1].strip() if len(line) > 1 else ""
+        given = line[1].strip() if len(line) > 1 else ""
+        number = numbers.get(given, given)
         if not number.isdecimal() or rows.get(name, int(number)) != int(number):
             bad.append(",".join(line))
         else:
             rows[name] = int(number)
-    problems = _listed(path, "Lines need a file and one class, a whole number >= 0", bad)
+    wanted = "a whole number >= 0" + (" or a name among `classes`" if classes else "")
+    problems = _listed(path, f"Lines need a file and one class, {wanted}", bad)
     if problems:
         raise DataError.of(problems)
     return rows

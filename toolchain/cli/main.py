@@ -12,11 +12,13 @@ from toolchain.cli.analyze import analyze
 from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
+from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
 from toolchain.cli.plugin import plugin
 from toolchain.cli.plugins import plugins
+from toolchain.cli.run import run as run_command
 from toolchain.cli.streams import keep_from_children, kept_for_answers
 from toolchain.cli.targets import targets
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 # Plain help: drawing it with rich would cost a third of the time that `tc --help` may take.
 app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
 app.command()(build)
+app.command("eval")(evaluate)
+app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
 for _command in (analyze, inspect, targets, plugins, explain, clean):

@@ -24,6 +24,8 @@ _FILE_NAMES = {
 }
 """Keys of options that hold file names, or tables of them; indices are left out."""
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_FUNCTIONS = {("input", "preprocess"), ("evaluation", "metric")}
+"""Keys of options that may name something in a Python file: `file.py:name`."""
 _FUNCTION = re.compile(r"(.+\.py)(:[^:/\\]*)", re.DOTALL)
 _KEYED = re.compile(r"(.*\.npz)(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
 
@@ -104,7 +106,7 @@ def _file_name(path: dotted.Path, text: str) -> tuple[str | None, str]:
     """
     keys = tuple(part for part in path if isinstance(part, str))
     own = keys[2:] if keys[:1] == ("target",) else keys
-    if own == ("input", "preprocess"):
+    if own in _FUNCTIONS:
         split = _FUNCTION.fullmatch(text)
         return (None, "") if split is None else (split[1], split[2])
     return (text if any(own[: len(name)] == name for name in _FILE_NAMES) else None), ""

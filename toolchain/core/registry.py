@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.core.dtypes import Array
+from toolchain.core.labels import LabelReader, Truth
 from toolchain.core.options import Format, InputOptions
 from toolchain.core.quant import ParamSet, QuantPlan, QuantSpec
 from toolchain.core.samples import InputSpec
@@ -28,7 +29,13 @@ PreprocessFunction = Callable[[Array, InputOptions, InputSpec], Array]
 """(one raw sample, options of its input, the model input) to one sample of `InputSpec.shape`."""
 
 MetricFunction = Callable[[Array, NDArray[np.int64]], NDArray[np.float64]]
-"""(first output of N samples, N labels) to N scores; their mean is the metric."""
+"""(first output of N samples, N classes) to N scores; their mean is the metric."""
+
+EvidenceFunction = Callable[[Mapping[str, Array], Any], Any]
+"""(outputs of one sample by name, its truth) to what it contributes, which is kept: small."""
+
+ScoreFunction = Callable[[Sequence[Any]], float]
+"""What all samples contributed, in their order, to the metric."""
 
 PassFunction = Callable[[Any], bool]
 """Rewrites an `onnx_ir.Model` in place; True if it changed anything."""
@@ -148,11 +155,35 @@ class PassDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricDef:
-    """A figure of merit on labelled samples."""
+    """A figure of merit on labelled samples; the larger the better.
+
+    Samples come one by one, and what each contributes is kept: a number per sample whose mean is
+    the metric (`function`, or `evidence` alone), or anything that `score` makes a number of. The
+    score is computed again on resampled contributions for its confidence interval.
+
+    Attributes:
+        name: What users write in `evaluation.metric`.
+        summary: One line.
+        function: Scores of first outputs and their classes.
+        evidence: Instead of `function`: what one sample contributes.
+        score: What the contributions add up to; None takes their mean.
+        truth: What `evidence` holds outputs against: a kind that comes with the toolchain, or a
+            reader of labels.
+    """
 
     name: str
     summary: str
-    function: MetricFunction
+    function: MetricFunction | None = None
+    evidence: EvidenceFunction | None = None
+    score: ScoreFunction | None = None
+    truth: Truth | LabelReader = Truth.CLASSES
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the parts do not make one metric."""
+        if (self.function is None) == (self.evidence is None):
+            raise ValueError(f"metric `{self.name}` needs either `function` or `evidence`")
+        if self.function is not None and (self.score, self.truth) != (None, Truth.CLASSES):
+            raise ValueError(f"metric `{self.name}`: `function` scores classes, and by their mean")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -181,7 +181,8 @@ class AccuracyReport:
         float_score: Mean score of the float model.
         qdq_score: Mean score of the QDQ model in onnxruntime.
         reference_score: Mean score of the integer reference.
-        agreement: Share of samples on which float and reference have the same largest output.
+        agreement: Share of samples on which float and reference have the same largest output; None
+            where the first output is no vector.
         sqnr_db: Signal to quantization noise of the reference's first output, in dB.
     """
 
@@ -190,7 +191,7 @@ class AccuracyReport:
     float_score: float
     qdq_score: float
     reference_score: float
-    agreement: float
+    agreement: float | None
     sqnr_db: float
 
 

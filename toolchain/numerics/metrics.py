@@ -19,13 +19,22 @@ def cosine(expected: Array, actual: Array) -> float:
     return float(a @ b) / norm
 
 
-def sqnr_db(expected: Array, actual: Array) -> float:
-    """10 * log10(sum(expected**2) / sum((expected - actual)**2)), in dB; +inf where equal."""
+def energies(expected: Array, actual: Array) -> tuple[float, float]:
+    """Signal sum(expected**2) and noise sum((expected - actual)**2) in float64; both add up."""
     a, b = expected.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
-    noise, signal = float(np.sum((a - b) ** 2)), float(np.sum(a**2))
+    return float(np.sum(a**2)), float(np.sum((a - b) ** 2))
+
+
+def decibels(signal: float, noise: float) -> float:
+    """10 * log10(signal / noise) of energies, in dB: inf without noise, -inf for noise alone."""
     if noise == 0.0:
         return float("inf")
     return float("-inf") if signal == 0.0 else 10.0 * float(np.log10(signal / noise))
+
+
+def sqnr_db(expected: Array, actual: Array) -> float:
+    """Signal to quantization noise ratio of two tensors, as `decibels` of their `energies`."""
+    return decibels(*energies(expected, actual))
 
 
 def max_excess(expected: Array, actual: Array, rtol: float, atol: float) -> float:

@@ -26,7 +26,7 @@ from toolchain.errors import Code, ConfigError, DataError
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.published import Published, find_published
 from toolchain.pipeline.stages.quantize import without_qdq
-from toolchain.pipeline.stages.samples import by_input
+from toolchain.pipeline.stages.samples import options_by_input
 from toolchain.plugin.manager import PluginManager
 from toolchain.program.serialize import load_program
 
@@ -151,7 +151,7 @@ def _samples(
         request = SampleRequest(
             sources=sources,
             inputs=specs,
-            options=by_input(specs, options.input),
+            options=options_by_input(specs, options.input),
             selection=Selection(samples=chosen.samples, among=among),
             pair=options.calibration.pair,
         )

@@ -37,6 +37,7 @@ from toolchain.pipeline.stages import (
     optimize,
     quantize,
 )
+from toolchain.pipeline.stages.labelled import labelled_samples
 from toolchain.pipeline.surgery import with_surgery
 from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
@@ -131,13 +132,10 @@ def _build_target(
     progress: Progress,
     until: str | None,
 ) -> TargetResult:
-    context, surgery = with_surgery(_context(options, workspace, manager, progress))
-    state = BuildState(surgery=surgery)
-    for name, run in STAGES.items():
-        before, state = state, run(context, state)
-        verify_inputs(context, before, state, name)
-        if name == until:
-            break
+    context = open_context(options, workspace, manager, progress)
+    if options.evaluation is not None:
+        labelled_samples(context, options.evaluation)  # what is wrong with labels is said first
+    state = run_stages(context, until)
     result = TargetResult(
         target=options.target,
         platform=options.platform,
@@ -156,9 +154,26 @@ def _build_target(
     return replace(result, files=files, cached=state.cached)
 
 
-def _context(
+def run_stages(context: BuildContext, until: str | None = None) -> BuildState:
+    """Run the stages of one target up to `until`, or all; nothing is published."""
+    state = BuildState()
+    for name, run in STAGES.items():
+        before, state = state, run(context, state)
+        verify_inputs(context, before, state, name)
+        if name == until:
+            break
+    return state
+
+
+def open_context(
     options: BuildOptions, workspace: Workspace, manager: PluginManager, progress: Progress
 ) -> BuildContext:
+    """What the stages of one target work with.
+
+    Raises:
+        ConfigError: There is no such target, or `compile.name` is no file name.
+        ModelError: The model file does not exist.
+    """
     targets = manager.targets()
     if options.target not in targets:
         raise ConfigError(
@@ -192,7 +207,7 @@ def _context(
     check_types(target, options.quantize, options.mixed_precision.rules)
     hooks = TargetHooks(manager, options.target)
     providers = manager.providers()
-    return BuildContext(
+    context = BuildContext(
         options=options,
         target=target,
         hooks=hooks,
@@ -204,3 +219,4 @@ def _context(
         original=ModelArtifact(path=model, digest=digest),
         model=digest,
     )
+    return with_surgery(context)

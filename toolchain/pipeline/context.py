@@ -40,6 +40,7 @@ class BuildContext:
         shared: The same without the target's own plugin, for what targets have in common.
         original: The model as given.
         model: Digest of the model that `options` names, which surgery may have changed.
+        surgery: What the user changed in it.
     """
 
     options: BuildOptions
@@ -52,6 +53,7 @@ class BuildContext:
     shared: str
     original: ModelArtifact
     model: str
+    surgery: tuple[SurgeryRow, ...] = ()
 
     @property
     def name(self) -> str:
@@ -109,7 +111,6 @@ class BuildState:
     """What is known after each stage; a stage gets one and returns another.
 
     Attributes:
-        surgery: What the user changed in the model.
         samples: Preprocessed calibration samples.
         optimized: The simplified float model.
         float_model: The same with Q/DQ taken out that the model brought along.
@@ -121,7 +122,6 @@ class BuildState:
         cached: Stages that came from the cache.
     """
 
-    surgery: tuple[SurgeryRow, ...] = ()
     samples: Prepared | None = None
     optimized: Path | None = None
     float_model: Path | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from toolchain.config.dump import dump
 from toolchain.config.resolve import ResolvedConfig
+from toolchain.core.options import EvaluationOptions
 from toolchain.core.reports import FileRow
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.digests import library_versions
@@ -80,7 +81,7 @@ def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[P
             **_settings(options.calibration, "data", "threads"),
             "sha256": "" if state.samples is None else state.samples.digest,
         },
-        "evaluation": None if evaluation is None else _settings(evaluation, "data", "labels"),
+        "evaluation": None if evaluation is None else _evaluation(evaluation),
         "plugins": {name: context.manager.version(name) for name in context.hooks.plugins},
         "source": context.source,
         "versions": library_versions(),
@@ -92,6 +93,12 @@ def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[P
         "diagnostics": state.diagnostics,
     }
     return dumps(manifest) + "\n"
+
+
+def _evaluation(options: EvaluationOptions) -> dict[str, object]:
+    """The settings of the evaluation; of a metric in a Python file, without its folder."""
+    kept = _settings(options, "data", "labels")
+    return {**kept, "metric": Path(options.metric).name}
 
 
 def _settings(record: Any, *without: str) -> dict[str, object]:

@@ -11,12 +11,12 @@ from typing import Any
 from toolchain.config.formats import Format
 from toolchain.config.loading import RawConfig
 from toolchain.config.resolve import resolve
-from toolchain.core.options import BuildOptions
+from toolchain.core.options import BuildOptions, InputOptions
 from toolchain.errors import Code, CompileError, ConfigError, Problem
 from toolchain.graph.read import read_proto
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.stages.optimize import MODEL
-from toolchain.pipeline.workspace import FAILED, MANIFEST
+from toolchain.pipeline.workspace import FAILED, MANIFEST, Workspace
 from toolchain.plugin.manager import PluginManager
 
 CONFIG = "config.json"
@@ -40,6 +40,20 @@ class Published:
     platform: str
     files: tuple[str, ...]
     failed: bool
+
+    @property
+    def inputs(self) -> tuple[InputOptions, ...]:
+        """How the build fed its model inputs; the target need not be installed for that."""
+        from pydantic import TypeAdapter, ValidationError
+
+        path = self.folder / CONFIG
+        values = _json(path, "values")
+        try:
+            kind = TypeAdapter(tuple[InputOptions, ...])
+            given = json.dumps(None if values is None else values.get("input", []))
+            return kind.validate_json(given, strict=True)
+        except ValidationError as error:
+            raise _no_config(path) from error
 
     @property
     def optimized(self) -> Path:
@@ -75,12 +89,7 @@ class Published:
         path = self.folder / CONFIG
         values = _json(path, "values")
         if values is None:
-            raise CompileError(
-                Code.PACKAGE_INVALID,
-                "The published folder has no usable config",
-                where=str(path),
-                hint="build again; copy the folder of a target as a whole",
-            )
+            raise _no_config(path)
         target = {self.target: values.get("target", {}).get(self.target, {})}
         raw = RawConfig(
             path=path, format=Format.JSON, values={**values, "target": target}, origins={}
@@ -117,6 +126,34 @@ def find_published(folder: Path) -> tuple[Published, ...]:
             allowed=f"an output folder of `tc build`, or a target's folder with {MANIFEST}",
         )
     return found
+
+
+def open_published(folder: Path) -> Published:
+    """The target's folder `folder`.
+
+    Raises:
+        ConfigError: No build has published it.
+        CompileError: Files are missing or are not those that the build wrote; all of them.
+    """
+    own = _published(folder)
+    if own is None:
+        within = sorted(str(path.parent) for path in folder.glob(f"*/{MANIFEST}"))
+        raise ConfigError(
+            Code.BAD_USAGE,
+            "No build published this folder",
+            where=str(folder),
+            got="a folder without a manifest" if folder.is_dir() else "no folder",
+            allowed=", ".join(within) or "the folder of a target, as in build/NAME/TARGET",
+        )
+    return own
+
+
+def published_targets(output: Path) -> tuple[str, ...]:
+    """Targets that builds published in an output folder, failed ones left out, sorted."""
+    if not output.is_dir():
+        return ()
+    names = (path.name for path in Workspace(output).published())
+    return tuple(name for name in names if not name.endswith(FAILED))
 
 
 def _published(folder: Path) -> Published | None:
@@ -164,10 +201,19 @@ def _json(path: Path, key: str | None = None) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _no_config(path: Path) -> CompileError:
+    return CompileError(
+        Code.PACKAGE_INVALID,
+        "The published folder has no usable config",
+        where=str(path),
+        hint="build again; copy the folder of a target as a whole",
+    )
+
+
 def _lacking(folder: Path, what: str) -> CompileError:
     return CompileError(
         Code.PACKAGE_INVALID,
         f"The published folder lacks {what}",
         where=str(folder),
-        hint="build as far as `compile`, or let the build do it by `analysis.enabled = true`",
+        hint="build at least as far as `compile`",
     )

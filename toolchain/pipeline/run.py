@@ -40,11 +40,16 @@ def build(
         ToolchainError: The error that `tc build` would show.
     """
     manager = PluginManager.load()
-    overrides = [_override(path, value) for path, value in (settings or {}).items()]
+    overrides = overrides_of(settings or {})
     resolved = configure(Path(config), manager=manager, overrides=overrides, targets=targets)
     return build_resolved(
         resolved, manager=manager, progress=progress or SilentProgress(), until=until
     )
+
+
+def overrides_of(settings: Mapping[str, object]) -> list[Override]:
+    """Settings by dotted path as overrides; ConfigError for what is no path."""
+    return [_override(path, value) for path, value in settings.items()]
 
 
 def _override(text: str, value: object) -> Override:

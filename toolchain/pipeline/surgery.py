@@ -23,8 +23,8 @@ class SurgeryRecord:
     rows: tuple[SurgeryRow, ...]
 
 
-def with_surgery(context: BuildContext) -> tuple[BuildContext, tuple[SurgeryRow, ...]]:
-    """The context with the changed model in place of the one given, and what was changed.
+def with_surgery(context: BuildContext) -> BuildContext:
+    """The context with the changed model in place of the one given, and what was changed in it.
 
     From here on options name the changed model, so that samples, proof and check all see it.
 
@@ -34,7 +34,7 @@ def with_surgery(context: BuildContext) -> tuple[BuildContext, tuple[SurgeryRow,
     options = context.options
     surgery = options.surgery
     if surgery == SurgeryOptions():
-        return context, ()
+        return context
     stem = Path(options.model).name.split(".onnx")[0] or "model"
     model = f"{stem}.onnx"
 
@@ -48,7 +48,7 @@ def with_surgery(context: BuildContext) -> tuple[BuildContext, tuple[SurgeryRow,
     )
     record = read_record(stored.folder / "report.json", SurgeryRecord)
     changed = replace(options, model=str(stored.folder / model), surgery=_keyed(surgery))
-    return replace(context, options=changed, model=record.digest), record.rows
+    return replace(context, options=changed, model=record.digest, surgery=record.rows)
 
 
 def _keyed(surgery: SurgeryOptions) -> SurgeryOptions:

@@ -106,7 +106,7 @@ class Guard:
             return replace(record, function=_preprocessing(record.function))
         functions = {
             field.name: self._function(
-                value, f"{field.name} of `{record.name}`", RESULTS.get(type(record))
+                value, f"{field.name} of `{record.name}`", RESULTS.get((type(record), field.name))
             )
             for field in fields(record)
             if callable(value := getattr(record, field.name))

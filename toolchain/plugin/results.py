@@ -69,12 +69,14 @@ def _scores(result: Array, *_: object) -> Findings:
         yield "", f"{result.dtype} {result.shape}", "finite numbers"
 
 
-RESULTS: Mapping[type[Any], Contract] = MappingProxyType(
+RESULTS: Mapping[tuple[type[Any], str], Contract] = MappingProxyType(
     {
-        RangeMethodDef: Contract(TensorRange, _range),
-        AlgorithmDef: Contract(AlgorithmOutput, _constants),
-        PassDef: Contract(bool, _graph),
-        MetricDef: Contract(np.ndarray, _scores),
+        (RangeMethodDef, "function"): Contract(TensorRange, _range),
+        (AlgorithmDef, "function"): Contract(AlgorithmOutput, _constants),
+        (PassDef, "function"): Contract(bool, _graph),
+        (MetricDef, "function"): Contract(np.ndarray, _scores),
+        (MetricDef, "score"): Contract(float),
+        (MetricDef, "truth"): Contract(Mapping[int, Any]),
     }
 )
-"""What the function of a record returns."""
+"""What the functions in the fields of records return."""

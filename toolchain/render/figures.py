@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _PREFIXES = ("", "k", "M", "G", "T")
 
 
@@ -13,6 +18,13 @@ def real(value: float) -> str:
 def percent(share: float, digits: int = 2) -> str:
     """A share of 1 in per cent: 0.975 becomes "97.50 %"."""
     return f"{share * 100:.{digits}f} %"
+
+
+def scores(values: Sequence[float]) -> tuple[str, ...]:
+    """Scores of one metric: as per cent where all are shares, else as plain numbers."""
+    if all(0.0 <= value <= 1.0 for value in values):
+        return tuple(percent(value) for value in values)
+    return tuple(real(value) for value in values)
 
 
 def size(size_bytes: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.render import tables
 from toolchain.render.analysis import headline, verdict
-from toolchain.render.figures import count, percent, plural, real, size
+from toolchain.render.figures import count, percent, plural, real, scores, size
 
 if TYPE_CHECKING:
     from toolchain.core.reports import AccuracyReport, CheckReport, OptimizeReport, QuantReport
@@ -50,16 +50,12 @@ def sections(result: TargetResult) -> tuple[Section, ...]:
 
 def accuracy_line(report: AccuracyReport) -> str:
     """The scores of all three models in one line."""
-    scores = "  ".join(
-        f"{name} {percent(score)}"
-        for name, score in (
-            ("float", report.float_score),
-            ("qdq", report.qdq_score),
-            ("reference", report.reference_score),
-        )
-    )
+    values = (report.float_score, report.qdq_score, report.reference_score)
+    pairs = zip(("float", "qdq", "reference"), scores(values), strict=True)
+    shown = "  ".join(f"{name} {score}" for name, score in pairs)
+    agreed = "" if report.agreement is None else f"agreement {percent(report.agreement, 1)}  "
     return (
-        f"accuracy  {report.metric}: {scores}  agreement {percent(report.agreement, 1)}  "
+        f"accuracy  {report.metric}: {shown}  {agreed}"
         f"SQNR {report.sqnr_db:.1f} dB  ({plural(report.samples, 'sample')})"
     )
 

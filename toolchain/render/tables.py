@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.render.figures import count, percent, real, size
+from toolchain.render.figures import count, percent, real, scores, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -243,17 +243,16 @@ def sweeps(results: Sequence[TargetResult]) -> Table:
 
 
 def _overview_row(result: TargetResult) -> tuple[str, ...]:
-    quantized, scores, check = result.quantize, result.accuracy, result.check
+    quantized, accuracy, check = result.quantize, result.accuracy, result.check
     share = "-"
     if quantized is not None and quantized.total_macs:
         share = percent(quantized.integer_macs / quantized.total_macs)
-    figures = ("-", "-", "-", "-")
-    if scores is not None:
+    figures: tuple[str, ...] = ("-", "-", "-", "-")
+    if accuracy is not None:
         figures = (
-            percent(scores.float_score),
-            percent(scores.reference_score),
-            percent(scores.agreement, 1),
-            f"{scores.sqnr_db:.1f} dB",
+            *scores((accuracy.float_score, accuracy.reference_score)),
+            "-" if accuracy.agreement is None else percent(accuracy.agreement, 1),
+            f"{accuracy.sqnr_db:.1f} dB",
         )
     verdict = "-" if check is None else "passed" if check.passed else "FAILED"
     return (result.target, result.platform, share, *figures, verdict)

@@ -204,7 +204,7 @@ def test_a_target_named_twice_is_built_once(run):
             "`big`",
         ),
         ("[target.vectr]", Code.UNKNOWN_NAME, "target.vectr", "`vector`"),
-        ("[evaluation]\ndata = 'x'", Code.MISSING_KEY, "evaluation.labels", None),
+        ("[evaluation]\nlabels = 'x'", Code.MISSING_KEY, "evaluation.data", None),
         (
             "[[mixed_precision.pins]]\nscale = 1",
             Code.MISSING_KEY,

@@ -48,8 +48,10 @@ def test_public_names_are_listed_sorted_and_documented(page: str) -> None:
         assert f"| `{name}` | " in page
 
 
-def test_the_package_offers_its_calls() -> None:
-    assert toolchain.__all__ == ["analyze", "build"]
+def test_the_package_offers_the_work_of_the_commands() -> None:
+    assert list(toolchain.__all__) == sorted(toolchain.__all__)
+    for name in toolchain.__all__:
+        assert getattr(toolchain, name).__doc__, name
     assert str(toolchain.build.__doc__).startswith("Build a model")
     assert str(toolchain.analyze.__doc__).startswith("Say how far every layer")
     with pytest.raises(AttributeError):

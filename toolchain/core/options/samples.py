@@ -69,14 +69,34 @@ class EvaluationOptions:
     pair: Annotated[Pair, Doc("How samples of several inputs are paired, as in `calibration`.")] = (
         Pair.AUTO
     )
-    labels: Annotated[str, Doc("CSV of `file,class` lines, `.npy`, or `file.npz:key`.")]
+    labels: Annotated[
+        str | None,
+        Doc(
+            "CSV of `file,class` lines, `.npy`, `file.npz:key`, or for boxes a folder of YOLO text "
+            "files. Where left out: `labels.csv` in the data folder, a folder per class, or the "
+            "folder `labels` beside `images`."
+        ),
+    ] = None
+    classes: Annotated[
+        tuple[str, ...],
+        Doc(
+            "Class names in the order of the model's outputs, where labels are names; names of "
+            "folders are sorted where left out."
+        ),
+    ] = ()
     skip: Annotated[
         int, Ge(0), Doc("Leaves out the first samples of the source, such as those calibrated on.")
     ] = 0
     samples: Annotated[int, Ge(0), Doc("How many samples are used; 0 takes all.")] = 0
     order: Annotated[Order, Doc("`first` takes them in order, `random` draws them.")] = Order.FIRST
     seed: Annotated[int, Ge(0), Doc("Seed of the random order.")] = 0
-    metric: Annotated[str, Doc("Metric: `top1`, `top5`, or a plugin's.")] = "top1"
+    metric: Annotated[
+        str,
+        Doc(
+            "Metric: `top1`, `top5`, `agreement` and `sqnr` (with the float model, without "
+            "labels), a plugin's, or `file.py:name`, a `MetricDef` or function of your own."
+        ),
+    ] = "top1"
     max_drop: Annotated[
         float | None,
         Ge(0),

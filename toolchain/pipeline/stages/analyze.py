@@ -11,7 +11,7 @@ from toolchain.core.reports import AnalysisReport
 from toolchain.errors import Code, InternalError
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import Wanted, prepared
+from toolchain.pipeline.stages.samples import SampleQuery, prepared
 from toolchain.program.serialize import load_program
 from toolchain.render.analysis_files import FILES, analysis_files
 
@@ -58,7 +58,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
 def _samples(context: BuildContext, state: BuildState) -> Prepared:
     options = context.options.analysis
     if options.data is not None:
-        wanted = Wanted(
+        wanted = SampleQuery(
             where="analysis.data",
             sources=options.data,
             selection=Selection(samples=options.samples),

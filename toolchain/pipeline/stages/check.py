@@ -7,29 +7,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from toolchain.analysis.evaluation import Forms, evaluate
-from toolchain.analysis.forms import session_form
-from toolchain.calibration.labels import labelled, load_labels
-from toolchain.calibration.ordered import core_count
-from toolchain.calibration.readers import is_raw
-from toolchain.calibration.sources import Selection, open_source, paths_of
+from toolchain.analysis.evaluation import Scored, evaluate
+from toolchain.analysis.forms import forms_of
+from toolchain.calibration.sources import Selection
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.reports import AccuracyReport, CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
-from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import Wanted, by_input, prepared
+from toolchain.pipeline.stages.labelled import Labelled, labelled_samples
+from toolchain.pipeline.stages.samples import SampleQuery, prepared
 from toolchain.plugin.requests import CheckRequest
-from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
-from toolchain.quantization.quantize import lookup
 
 NAME = "check"
 
@@ -52,15 +45,6 @@ class _Built:
     program: Callable[[], Program]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Labelled:
-    """What is scored on: samples, preprocessed as those of the calibration, and their labels."""
-
-    options: EvaluationOptions
-    samples: Prepared
-    labels: tuple[int, ...]
-
-
 def run(context: BuildContext, state: BuildState) -> BuildState:
     """Compare on calibration samples; score on labelled samples where there are any."""
     if state.qdq is None or state.compiled is None or state.float_model is None:
@@ -73,26 +57,29 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         program=partial(load_program, state.compiled.folder, state.compiled.program),
     )
     chosen = options.evaluation
-    given = None if chosen is None else _labelled_samples(context, chosen)
     samples = _check_samples(context, state)
+    given = None if chosen is None else labelled_samples(context, chosen)
+    scored = None if given is None else prepared(context, given.query)
 
     def work(folder: Path) -> None:
         check = _compare(context, samples.store, built) if options.check.enabled else None
-        accuracy = None if given is None else _score(context, built, given)
+        accuracy = (
+            None if given is None or scored is None else _score(context, built, given, scored)
+        )
         write_record(folder / "report.json", CheckRecord(check=check, accuracy=accuracy))
 
-    scored = given and (given.options.metric, given.samples.digest, given.labels)
     # The samples count by what they hold, not by where they are.
     compared = (replace(options.check, data=None), samples.digest)
-    parts = (state.keys["compile"], state.keys["optimize"], *compared, scored)
+    scores = given and scored and (given.digest, scored.digest)
+    parts = (state.keys["compile"], state.keys["optimize"], *compared, scores)
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / "report.json", CheckRecord)
     check = _with_drop(record, chosen)
     state = replace(state.after(NAME, stored), check_report=check, accuracy_report=record.accuracy)
     if samples is not state.samples:
         state = state.warn_all(NAME, samples.warnings)
-    if given is not None:
-        state = state.warn_all(NAME, given.samples.warnings)
+    if scored is not None:
+        state = state.warn_all(NAME, scored.warnings)
     if not options.check.enabled:
         problem = Problem(
             code=Code.CHECK_INCOMPLETE,
@@ -111,7 +98,7 @@ def _check_samples(context: BuildContext, state: BuildState) -> Prepared:
         raise InternalError(Code.INTERNAL, "The check stage has no samples")
     if options.data is None or not options.enabled:
         return state.samples
-    wanted = Wanted(
+    wanted = SampleQuery(
         where="check.data",
         sources=options.data,
         selection=Selection(samples=options.samples),
@@ -137,60 +124,28 @@ def _compare(context: BuildContext, samples: SampleStore, built: _Built) -> Chec
     return result.report
 
 
-def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labelled:
-    """The samples that are scored, and their labels."""
-    names = _source_names(context, chosen)
-    among = labelled(chosen.labels, names)
-    labels = dict(
-        zip(among, load_labels(chosen.labels, [names[i] for i in among]).tolist(), strict=True)
+def _score(
+    context: BuildContext, built: _Built, given: Labelled, samples: Prepared
+) -> AccuracyReport:
+    """Score all forms on the labelled samples, preprocessed as the calibration samples are."""
+    float_form, *others = forms_of(
+        context.target.name,
+        built.float_model,
+        built.qdq,
+        built.program(),
+        threads=context.options.calibration.threads,
     )
-    selection = Selection(
-        samples=chosen.samples,
-        order=chosen.order,
-        seed=chosen.seed,
-        among=tuple(position for position in among if position >= chosen.skip),
-    )
-    wanted = Wanted(
-        where="evaluation.data", sources=chosen.data, selection=selection, pair=chosen.pair
-    )
-    positions = selection.positions(len(names))
-    return _Labelled(
-        options=chosen,
-        samples=prepared(context, wanted),
-        labels=tuple(labels[position] for position in positions),
-    )
-
-
-def _source_names(context: BuildContext, chosen: EvaluationOptions) -> tuple[str, ...]:
-    """Names of all samples of the first input's source, which the labels refer to."""
-    readers = tuple(context.manager.data_readers().values())
-    if isinstance(chosen.data, str) and not is_raw(Path(chosen.data)):
-        reader, _ = open_source(chosen.data, readers)
-        return tuple(reader.names())
-    specs = input_specs(Path(context.options.model), context.options.input)
-    path = paths_of(chosen.data, [spec.name for spec in specs])[0]
-    options = by_input(specs, context.options.input)[0]
-    reader, _ = open_source(path, readers, specs[0], options)
-    return tuple(reader.names())
-
-
-def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyReport:
-    """Score all forms on the labelled samples."""
-    name = given.options.metric
-    metric = lookup(context.manager.metrics(), name, "metric", "evaluation.metric")
-    threads = context.options.calibration.threads
-    interpreter = Interpreter(built.program(), threads=threads or None)
-    return evaluate(
-        Forms(
-            float_model=session_form(built.float_model, 1),
-            qdq=session_form(built.qdq, 1),
-            reference=interpreter.run,
-        ),
-        given.samples.store,
-        np.array(given.labels, np.int64),
-        metric,
-        workers=threads or core_count(),
-        progress=context.progress,
+    labelled = Scored(samples=samples.store, truths=given.truths, metric=given.metric)
+    found = evaluate(float_form, others, labelled, context.progress)
+    real, qdq, reference = found.rows
+    return AccuracyReport(
+        metric=found.metric,
+        samples=found.samples,
+        float_score=real.score,
+        qdq_score=qdq.score,
+        reference_score=reference.score,
+        agreement=reference.agreement,
+        sqnr_db=reference.sqnr_db,
     )
 
 

@@ -12,7 +12,7 @@ from toolchain.errors import Code, Problem
 from toolchain.graph.surgery import truncated
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import Wanted, prepared, require_sources
+from toolchain.pipeline.stages.samples import SampleQuery, prepared, require_sources
 from toolchain.plugin.requests import OptimizeRequest
 
 NAME = "optimize"
@@ -26,7 +26,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     require_sources(options)
     samples = prepared(
         context,
-        Wanted(
+        SampleQuery(
             where="calibration.data",
             sources=chosen.data,
             selection=Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
@@ -60,7 +60,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         state.after(NAME, stored),
         samples=samples,
         optimized=stored.folder / MODEL,
-        optimize_report=replace(report, surgery=(*state.surgery, *report.surgery)),
+        optimize_report=replace(report, surgery=(*context.surgery, *report.surgery)),
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")

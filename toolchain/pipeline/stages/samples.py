@@ -19,7 +19,7 @@ from toolchain.pipeline.context import BuildContext, Prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SampleQuery:
     """Samples as some section of the config asks for them.
 
     Attributes:
@@ -40,7 +40,7 @@ class Wanted:
         return f"{source_digest(self.sources, self.selection)} {self.pair.value}"
 
 
-def prepared(context: BuildContext, wanted: Wanted) -> Prepared:
+def prepared(context: BuildContext, wanted: SampleQuery) -> Prepared:
     """The samples, preprocessed for the model's inputs, and what looks wrong about them.
 
     The inputs are read from the model only where the samples are not in the cache yet. Files that
@@ -53,7 +53,7 @@ def prepared(context: BuildContext, wanted: Wanted) -> Prepared:
         request = SampleRequest(
             sources=wanted.sources,
             inputs=specs,
-            options=by_input(specs, options.input),
+            options=options_by_input(specs, options.input),
             selection=wanted.selection,
             pair=wanted.pair,
         )
@@ -98,7 +98,7 @@ def require_sources(options: BuildOptions) -> None:
 
 
 def _warnings(
-    store: SampleStore, options: tuple[InputOptions, ...], wanted: Wanted
+    store: SampleStore, options: tuple[InputOptions, ...], wanted: SampleQuery
 ) -> Iterator[Problem]:
     asked = wanted.selection.samples
     if len(store) < asked:
@@ -110,11 +110,13 @@ def _warnings(
             allowed=f"{asked}",
         )
     seen = read_observations(store.folder)
-    for spec, given, found in zip(store.inputs, by_input(store.inputs, options), seen, strict=True):
+    for spec, given, found in zip(
+        store.inputs, options_by_input(store.inputs, options), seen, strict=True
+    ):
         yield from suspicions(found, given, spec, wanted.where)
 
 
-def by_input(
+def options_by_input(
     specs: tuple[InputSpec, ...], options: tuple[InputOptions, ...]
 ) -> tuple[InputOptions, ...]:
     """Options of every input in the model's order; those without a name fit the only input.

@@ -1,0 +1,74 @@
+"""`tc run`: a published model on samples of one's own."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
+
+
+class RunnerName(StrEnum):
+    """Which form of the model is run."""
+
+    FLOAT = "float"
+    QDQ = "qdq"
+    REFERENCE = "reference"
+
+
+def run(
+    *,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A target's folder, as build/NAME/riscv.")
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Option(
+            "--input", "-i", help="Image or .npy of one sample, or name=file; several times."
+        ),
+    ],
+    runner: Annotated[
+        RunnerName, typer.Option(help="float and qdq run in onnxruntime.")
+    ] = RunnerName.REFERENCE,
+    dump: Annotated[
+        Path | None, typer.Option(help="Write outputs and every layer's tensors here, as .npy.")
+    ] = None,
+    form: FormatOption = Format.TEXT,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a published model on samples, fed as the build fed its own."""
+    from toolchain.pipeline.dump import INDEX, Dump
+    from toolchain.pipeline.execute import Runner, RunRequest, run_samples
+    from toolchain.pipeline.feeding import named_samples
+    from toolchain.pipeline.published import open_published
+    from toolchain.plugin.manager import PluginManager
+    from toolchain.render.figures import plural
+    from toolchain.render.runs import output_tables, summarize
+
+    speak = Output(form, verbose=verbose, quiet=quiet)
+    published = open_published(folder)
+    request = RunRequest(
+        folder=folder,
+        samples=named_samples(published, inputs),
+        runner=Runner(runner),
+        layers=dump is not None,
+    )
+    files = None if dump is None else Dump(dump, target=published.target, runner=runner)
+    shown = []
+    for found in run_samples(request, PluginManager.load(), speak.progress()):
+        outputs = [
+            summarize(name, found.storage[name].real(array))
+            for name, array in found.outputs.items()
+        ]
+        shown.append((found.sample, outputs))
+        if files is not None:
+            files.add(found)
+    speak.tables(output_tables(shown))
+    samples = [{"sample": sample, "outputs": outputs} for sample, outputs in shown]
+    answer = {"target": published.target, "runner": runner, "samples": samples, "dump": dump}
+    line = f"{published.target}, {runner}: {plural(len(shown), 'sample')}"
+    speak.answer(answer, line if dump is None else str(dump / INDEX))

@@ -1,0 +1,148 @@
+"""One form of a published model on samples of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from toolchain.analysis.tracing import Storage, Traced, trace_model, trace_program
+from toolchain.core.dtypes import Array
+from toolchain.core.progress import Progress, SilentProgress
+from toolchain.errors import Code, ConfigError
+from toolchain.pipeline.feeding import Sample, by_input, names_of, prepare
+from toolchain.pipeline.published import Published, open_published
+from toolchain.plugin.manager import PluginManager
+from toolchain.program.serialize import load_program
+
+
+class Runner(StrEnum):
+    """Which form of the model is executed."""
+
+    FLOAT = "float"
+    QDQ = "qdq"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SampleRun:
+    """What came of one sample.
+
+    Attributes:
+        sample: Its name: the file as it was given, or its number.
+        inputs: What the model was fed.
+        outputs: Model outputs, in its order, as they are stored.
+        layers: Every layer's tensors, as they are stored; empty unless they were asked for.
+        storage: How each of all these tensors is stored.
+    """
+
+    sample: str
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    layers: Mapping[str, Array]
+    storage: Mapping[str, Storage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What is run on what.
+
+    Attributes:
+        folder: Folder that a build published for a target.
+        samples: For each model input, its samples; the key None stands for the only input.
+        runner: Which form.
+        layers: True hands out every layer's tensors.
+        preprocess: False feeds arrays as they are.
+        threads: Threads of the reference; 0 takes one per core.
+    """
+
+    folder: Path
+    samples: Mapping[str | None, Sequence[Sample]]
+    runner: Runner = Runner.REFERENCE
+    layers: bool = False
+    preprocess: bool = True
+    threads: int = 0
+
+
+def run(
+    folder: str | Path,
+    samples: Sequence[Sample] | Mapping[str, Sequence[Sample]],
+    *,
+    runner: str = "reference",
+    layers: bool = False,
+    preprocess: bool = True,
+) -> tuple[SampleRun, ...]:
+    """Run a published model on samples, as `tc run` does.
+
+    Args:
+        folder: Folder of a target, as in build/NAME/riscv.
+        samples: Files (images or .npy) or arrays, one per sample; for several model inputs, a
+            sequence of the same length for each by name.
+        runner: "float", "qdq" (both in onnxruntime) or "reference" (the integer program).
+        layers: True hands out every layer's tensors, too.
+        preprocess: False feeds arrays as they are, and not as the build fed its samples.
+
+    Returns:
+        One result per sample, in order.
+
+    Raises:
+        ToolchainError: The error that `tc run` would show.
+    """
+    if runner not in list(Runner):
+        raise ConfigError(
+            Code.BAD_VALUE,
+            "There is no runner of this name",
+            where="runner",
+            got=runner,
+            allowed=", ".join(Runner),
+        )
+    named = samples if isinstance(samples, Mapping) else {None: samples}
+    request = RunRequest(
+        folder=Path(folder),
+        samples=dict(named.items()),
+        runner=Runner(runner),
+        layers=layers,
+        preprocess=preprocess,
+    )
+    return tuple(run_samples(request, PluginManager.load(), SilentProgress()))
+
+
+def run_samples(
+    request: RunRequest, manager: PluginManager, progress: Progress
+) -> Iterator[SampleRun]:
+    """Run one sample after the other; what came of one is handed out before the next is run.
+
+    Raises:
+        ToolchainError: The folder was not published, or samples do not fit the model.
+    """
+    published = open_published(request.folder)
+    with TemporaryDirectory(prefix="tc-run-") as scratch:
+        given = by_input(request.samples, published)
+        names = names_of(given)
+        store = prepare(given, published, Path(scratch), manager, preprocess=request.preprocess)
+        traced = _traced(request, published, Path(scratch))
+        with progress.task("run", len(names)) as advance:
+            for index, name in enumerate(names):
+                feeds = store.batch(index)
+                found = traced.run(feeds)
+                yield SampleRun(
+                    sample=name,
+                    inputs=feeds,
+                    outputs={output: found[output] for output in traced.outputs},
+                    layers={n: a for n, a in found.items() if n not in traced.outputs},
+                    storage=traced.storage,
+                )
+                advance(1)
+
+
+def _traced(request: RunRequest, published: Published, scratch: Path) -> Traced:
+    match request.runner:
+        case Runner.FLOAT:
+            return trace_model(published.optimized, scratch, layers=request.layers)
+        case Runner.QDQ:
+            return trace_model(published.qdq, scratch, layers=request.layers)
+        case Runner.REFERENCE:
+            program = load_program(published.folder, published.program)
+            return trace_program(program, layers=request.layers, threads=request.threads)
