@@ -16,7 +16,7 @@ from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
 from toolchain.cli.plugin import plugin
 from toolchain.cli.plugins import plugins
-from toolchain.cli.streams import keep_from_children, kept_for_answers
+from toolchain.cli.streams import kept_for_answers, kept_from_children
 from toolchain.cli.targets import targets
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ for _command in (inspect, targets, plugins, explain, clean):
 
 def main() -> None:
     """Run the command line of the process; never returns."""
-    keep_from_children()
-    sys.exit(run(sys.argv[1:]))
+    with kept_from_children():
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
