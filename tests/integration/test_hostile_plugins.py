@@ -291,6 +291,8 @@ def test_records_whose_fields_hold_something_else(refused: Any) -> None:
 
 
 class Reader:
+    images = False
+
     def __init__(self, names: Any, sample: Any) -> None:
         self._names, self._sample = names, sample
 
@@ -319,6 +321,14 @@ def test_readers_that_are_none(refused: Any, evaluated: Any, opened: Any, got: s
     )
     setting = {"calibration.data": "data.strange"}
     assert refused(setting, tc_data_readers=lambda: [record]).got == got
+
+
+def test_targets_built_before_the_broken_one_are_kept(evaluated: Any, plugins: Any) -> None:
+    manager = plugins(board=board(tc_compile=raising(Unheard("boo"))))
+    with pytest.raises(PluginError):
+        evaluated.run(manager=manager, targets=("riscv", "board"))
+    assert (evaluated.target / "manifest.json").is_file()
+    assert "calibrate" in evaluated.entries()
 
 
 def test_a_hook_that_writes_into_the_cache(evaluated: Any, plugins: Any) -> None:

@@ -16,7 +16,8 @@ def test_a_new_plugin_from_nothing_to_a_build(make_environment: Any, tmp_path: P
     environment.run("pip", "install", "./toolchain-my_chip2", cwd=tmp_path)
     assert "my_chip2" in environment.run("tc", "targets", cwd=tmp_path)
     kit = environment.run("pytest", "-q", project, cwd=tmp_path)
-    assert "30 passed" in kit
+    assert " passed" in kit
+    assert "skipped" not in kit
     shutil.copytree(CONFIGS / "quickstart", tmp_path / "quickstart")
     shutil.copyfile(CONFIGS / "quickstart.toml", tmp_path / "c.toml")
     environment.run("tc", "build", "-t", "my_chip2", "-c", "c.toml", "-o", "out", cwd=tmp_path)

@@ -19,7 +19,7 @@ from toolchain.cli.inspect import inspect
 from toolchain.cli.plugin import plugin
 from toolchain.cli.plugins import plugins
 from toolchain.cli.run import run as run_command
-from toolchain.cli.streams import keep_from_children, kept_for_answers
+from toolchain.cli.streams import kept_for_answers, kept_from_children
 from toolchain.cli.targets import targets
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ for _command in (analyze, inspect, targets, plugins, explain, clean):
 
 def main() -> None:
     """Run the command line of the process; never returns."""
-    keep_from_children()
-    sys.exit(run(sys.argv[1:]))
+    with kept_from_children():
+        code = run(sys.argv[1:])
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

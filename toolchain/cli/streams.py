@@ -32,17 +32,26 @@ def kept_for_answers() -> Iterator[None]:
         sys.stdout = stream
 
 
-def keep_from_children() -> None:
-    """Move standard output away from where programs that this process starts write to.
+@contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Programs that this process starts write to standard error, and not among the answers.
 
-    They write to standard error from now on, as the compilers of vendors do whatever they are
-    asked; `sys.stdout` still writes to where it did.
+    Compilers of vendors talk whatever they are asked. `sys.stdout` writes to where it did.
     """
     stream, errors = sys.stdout, sys.stderr
     if stream is None or errors is None:
+        yield
         return
     stream.flush()
     kept = os.dup(stream.fileno())
     os.dup2(errors.fileno(), stream.fileno())
     buffering = 1 if stream.isatty() else -1
     sys.stdout = os.fdopen(kept, "w", buffering, encoding=stream.encoding, errors=stream.errors)
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # Told already; Python flushes it once more at exit, which must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), kept)

@@ -355,8 +355,9 @@ _PLUGIN = {
         "Report it to the maintainers of the distribution that is named; `-v` shows the traceback.",
     ),
     Code.PLUGIN_BAD_RETURN: _Text(
-        "A plugin returned something of the wrong type",
-        "Hooks return typed records; anything else would fail later and further away.",
+        "A plugin returned, or did, something that its contract does not allow",
+        "Hooks return typed records that fit each other, and write into their own folder only; "
+        "anything else would fail later and further away.",
         "`tc_targets` that returns a TargetSpec in place of a TargetDef.",
         "Mend the hook that is named; its documentation has an example.",
     ),

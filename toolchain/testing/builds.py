@@ -76,8 +76,9 @@ class Bench:
 
     @property
     def spec(self) -> TargetSpec:
-        """Its facts."""
-        return self.definition.spec
+        """The facts of its default chip under its default options."""
+        default = self.definition.spec.platforms[0].name
+        return self.definition.facts(default, self.definition.options())
 
     def build(
         self, name: str, small: SmallModel, settings: Mapping[str, object] | None = None

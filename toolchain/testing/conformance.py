@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from toolchain.core.dtypes import DType
 from toolchain.errors import Code, ConfigError, ToolchainError, UnsupportedOpError
 from toolchain.graph.view import read_view
 from toolchain.plugin.manager import PluginManager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 HEAVY = ("PIL", "numba", "onnx", "onnx_ir", "onnxruntime", "pydantic", "rich", "typer", "yaml")
 """What a plugin may import only inside functions, so that `tc --help` stays quick."""
+
+TYPES = (DType.INT16, DType.UINT16, DType.UINT8, DType.INT8)
+"""Types that a rule may ask for."""
 
 _IMPORT = """
 import sys
@@ -126,6 +130,32 @@ class TargetConformance:
             for field in fields(bench.definition.options)
         }
         _report(line for path, value in wrong.items() for line in _accepted(bench, path, value))
+
+    def test_errors_name_what_is_allowed(self, bench: Bench) -> None:
+        """A rule that asks for a type the target lacks is told which types it has."""
+        lacking = [t for t in TYPES if t not in bench.spec.activation_dtypes]
+        if not lacking:
+            pytest.skip("the target has every type")
+        rules = [{"op_types": ["Gemm"], "output_dtype": str(lacking[0])}]
+        try:
+            bench.build("lacking", MODELS["gemm"], {"mixed_precision.rules": rules})
+        except ToolchainError as error:
+            _report(
+                f"the error does not say which types are allowed: {problem}"
+                for problem in error.problems
+                if not problem.allowed
+            )
+        else:
+            _report([f"a rule that asks for {lacking[0]} has no effect, and is no error"])
+
+    def test_plugin_is_called_like_its_target(self, bench: Bench) -> None:
+        """The entry point has a target's name, by which a plugin that is broken is known."""
+        owner = bench.manager.owner("tc_targets", self.target)
+        provided = [
+            n for n in bench.manager.targets() if bench.manager.owner("tc_targets", n) == owner
+        ]
+        if owner not in provided:
+            _report([f"the entry point is called {owner}, its targets {', '.join(provided)}"])
 
     def test_import_is_light(self, bench: Bench) -> None:
         """Importing the plugin loads no heavy library."""
