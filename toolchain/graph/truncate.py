@@ -126,10 +126,10 @@ def _reads(node: ir.Node) -> Iterator[ir.Value]:
 def _inexact(model: ir.Model, border: Sequence[ir.Value], head: set[ir.Node]) -> Iterator[Problem]:
     """Why `border` is not what separates `head` from the other nodes."""
     tail = [node for node in model.graph if node not in head]
-    if not tail:
+    if not tail or not head:
         yield Problem(
             code=Code.NO_EFFECT,
-            message="Nothing stands behind the tensors of the cut",
+            message=f"Nothing stands {'in front of' if tail else 'behind'} the tensors of the cut",
             where=WHERE,
             got=", ".join(value.name or "" for value in border),
         )
