@@ -214,7 +214,19 @@ def test_a_constant_that_does_not_exist_or_is_computed(apply):
 def test_a_change_that_breaks_the_model_says_so(apply):
     with pytest.raises(ModelError) as caught:
         apply(**constant(data=(3, 3)))
-    assert "surgery" in str(caught.value.problems[0].hint)
+    (problem,) = caught.value.problems
+    assert "surgery" in str(problem.hint)
+    assert str(problem.where).endswith("given.onnx")
+
+
+def test_what_was_wrong_before_keeps_its_place(source, apply):
+    proto = onnx.load(source)
+    proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    onnx.save(proto, source)
+    with pytest.raises(ModelError) as caught:
+        apply(nodes=(NodePatch(name="p_node", attributes={"ceil_mode": 1}),))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == (Code.DYNAMIC_DIMENSION, "input 'x'")
 
 
 @given(

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolchain.core.options import SurgeryOptions
 from toolchain.errors import Code, ConfigError
+from toolchain.graph.surgery import operate, truncated
 from toolchain.graph.truncate import cut
 
 WEIGHT = np.array([[1, -2], [3, 4]], np.float32)
@@ -111,6 +113,16 @@ def test_the_tail_may_read_a_model_input(load, make_model):
     assert problem.got == "`scale`"
     halves = cut(load(proto), ["r", "scale"])
     assert [value.name for value in halves.joined().graph.inputs] == ["x", "scale"]
+
+
+def test_an_input_that_is_cut_at_goes_by_its_old_name(tmp_path, make_model):
+    proto = make_model("r = Relu (x)  y = Mul (r, z)", "float[2] x, float[2] z", "float[2] y")
+    onnx.save(proto, tmp_path / "given.onnx")
+    options = SurgeryOptions(
+        truncate=("r", "z"), rename_inputs={"z": "scale"}, rename_outputs={"y": "boxes"}
+    )
+    operate(tmp_path / "given.onnx", tmp_path / "changed.onnx", (), options)
+    assert truncated(options) == ("r", "scale")
 
 
 def test_shapes_computed_from_the_head_are_no_way_around(load, make_model):
