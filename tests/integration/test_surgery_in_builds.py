@@ -12,10 +12,13 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from tc_plugin_defaults.stages import default_optimize
+from toolchain.api import hookimpl
 from toolchain.core.dtypes import DType
 from toolchain.core.options import Unsupported
-from toolchain.errors import Code, QuantizationError, ToolchainError
+from toolchain.errors import Code, PluginError, QuantizationError, ToolchainError
 from toolchain.graph.view import read_view
+from toolchain.plugin.requests import OptimizeRequest, OptimizeResult
 from toolchain.program.records import FloatOp
 from toolchain.program.serialize import load_program
 from toolchain.quantization.precision import CUT_REASON
@@ -187,3 +190,29 @@ def test_what_is_wrong_is_told_before_the_data_is_read(project: Any) -> None:
     assert [problem.where for problem in caught.value.problems] == [
         "surgery.truncate", "surgery.outputs[0]",
     ]  # fmt: skip
+
+
+class Careless:
+    """A plugin that simplifies without looking where to stop."""
+
+    @hookimpl
+    def tc_optimize(self, request: OptimizeRequest) -> OptimizeResult:
+        return default_optimize(replace(request, truncate=()))
+
+
+def test_a_plugin_that_forgets_the_cut(project: Any, plugins: Any) -> None:
+    with pytest.raises(PluginError) as caught:
+        project.changed(CUT).build(manager=plugins(careless=Careless()))
+    assert caught.value.code == Code.PLUGIN_BAD_RETURN
+    assert project.build(manager=plugins(careless=Careless())).check.passed
+
+
+def test_a_tail_that_nothing_can_run(project: Any, make_tiny: Any) -> None:
+    proto = make_tiny(extra=True)
+    proto.graph.node[-1].CopyFrom(helper.make_node("Hardmax", ["scores"], ["logits"], "hardest"))
+    cut = project.save("hardmax.onnx", proto).changed(CUT)
+    with pytest.raises(ToolchainError) as caught:
+        cut.build()
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == (Code.UNSUPPORTED_OP, "hardest (Hardmax)")
+    assert problem.got == f"{CUT_REASON}; no implementation in float"

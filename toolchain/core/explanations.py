@@ -81,7 +81,7 @@ _CONFIG = {
     ),
     Code.NO_MATCH: _Text(
         "A selector that matches nothing",
-        "A rule, pin or exclusion names nodes, tensors or operator types that the model lacks.",
+        "A rule, pin, patch or cut names nodes, tensors or operator types that the model lacks.",
         '`op_types = ["Conv2D"]`: in ONNX the operator is called Conv.',
         "Take names from `tc inspect MODEL`; simplification can remove nodes or join them.",
     ),
@@ -137,10 +137,12 @@ _MODEL = {
         "Break the cycle that is listed; loops belong into a Loop or Scan operator.",
     ),
     Code.UNKNOWN_OPSET: _Text(
-        "An opset version that is not known",
-        "The model was written for another operator set than the installed onnx package can read.",
-        "A model of an opset that was published after the installed version of onnx.",
-        "Upgrade the onnx package, or export to an older opset.",
+        "An opset version that does not do",
+        "The installed onnx package does not know the model's operator set, or the one asked for "
+        "lacks what the model needs.",
+        "A model of an opset that was published after the installed version of onnx, or "
+        "`compile.opset = 17` for a model with Gelu.",
+        "Upgrade the onnx package, export to an older opset, or ask for a newer one.",
     ),
     Code.UNKNOWN_DOMAIN: _Text(
         "Operators of an unknown domain",

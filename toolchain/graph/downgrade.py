@@ -52,7 +52,7 @@ def write_in_opset(
         proof = compare(_outputs(source, feeds), _outputs(destination, feeds), OptimizeOptions())
         failures = "; ".join(proof.failures)
     except ModelError as error:
-        failures = (error.problems[0].got or "").rpartition(" failed:")[2]
+        failures = str(error.problems[0].got).rpartition(" failed:")[2] or str(error)
     if failures:
         raise ModelError(
             Code.UNKNOWN_OPSET,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, Problem
 from toolchain.graph.constant_file import read_numbers
 from toolchain.graph.edit import replace_constant
+from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,7 +85,7 @@ def _set(
             message=f"Operator {node.op_type} has no attribute `{name}`",
             where=where,
             allowed=", ".join(known) or "none",
-            hint=_did_you_mean(name, known),
+            hint=did_you_mean(name, known),
         )
     wanted = schema.attributes[name]
     kind = str(wanted.type).rpartition(".")[2]
@@ -174,17 +174,14 @@ def _summary(array: Array) -> str:
 
 
 def _not_one(kind: str, name: str, count: int, known: Iterable[str], where: str) -> Problem:
-    names = [item for item in known if item]
     return Problem(
         code=Code.NO_MATCH,
-        message=f"The model has {'several' if count else 'no'} {kind}{'s' if count else ''} of "
-        "this name",
+        message=f"Several {kind}s of the model have this name"
+        if count
+        else f"The model has no {kind} of this name",
         where=where,
         got=name,
-        hint=_did_you_mean(name, names) or "names are those of the file, before any optimization",
+        hint="export the model with a name for each"
+        if count
+        else did_you_mean(name, known) or "names are those of the file, before any optimization",
     )
-
-
-def _did_you_mean(name: str, known: Sequence[str]) -> str | None:
-    close = get_close_matches(name, known, n=3)
-    return f"did you mean {', '.join(f'`{item}`' for item in close)}?" if close else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, Problem
+from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,14 +92,11 @@ def _clashes(model: ir.Model, chosen: Sequence[tuple[str, ir.Value, str]]) -> It
 
 def _no_match(message: str, name: str, known: Iterable[str | None], where: str) -> Problem:
     names = [item for item in known if item]
-    close = get_close_matches(name, names, n=3)
     return Problem(
         code=Code.NO_MATCH,
         message=message,
         where=where,
         got=name,
         allowed=", ".join(names) if len(names) <= 20 else None,
-        hint=f"did you mean {', '.join(f'`{item}`' for item in close)}?"
-        if close
-        else "names are those of the file, before any renaming",
+        hint=did_you_mean(name, names) or "names are those of the file, before any renaming",
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from toolchain.core.dtypes import DType
 from toolchain.core.reports import SurgeryRow
-from toolchain.errors import ConfigError, ModelError, Problem
+from toolchain.errors import Code, ConfigError, ModelError, Problem
 from toolchain.graph.inputs import batch_of_one, describe, shape_overrides
 from toolchain.graph.load import load_model
 from toolchain.graph.normalize import normalize
@@ -55,16 +55,10 @@ def operate(
         changed = read(destination)
         normal = normalize(changed, shape_overrides(describe(_fed(changed)), inputs))
         if options.nodes or options.constants:
-            _check_runs(normal)
+            _check_runs(normal, source)
     except ModelError as error:
-        destination.unlink(missing_ok=True)
         raise ModelError.of(
-            replace(
-                problem,
-                where=str(source),
-                got=(problem.got or "").rpartition(" failed:")[2],
-                hint=problem.hint or "this is the model as `surgery` has changed it",
-            )
+            replace(problem, hint=problem.hint or "this is the model as `surgery` has changed it")
             for problem in error.problems
         ) from error
     if options.truncate:
@@ -72,21 +66,27 @@ def operate(
     return artifact, tuple(item for item in found if isinstance(item, SurgeryRow))
 
 
-def _check_runs(model: ir.Model) -> None:
+def _check_runs(model: ir.Model, source: Path) -> None:
     """Run the model once on zeros, since shapes may contradict each other where onnx infers none.
 
-    Raises ModelError where it does not run.
+    Raises ModelError, of the file `source`, where it does not run.
     """
+    inputs = describe(_fed(model))
+    feeds = {item.name: np.zeros(batch_of_one(item), DType(item.dtype).numpy) for item in inputs}
     with tempfile.TemporaryDirectory() as folder:
         artifact = save_model(model, Path(folder) / "changed.onnx")
-        session = open_session(artifact.path, threads=1, optimize=False)
-        inputs = describe(_fed(model))
-        run(session, {i.name: np.zeros(batch_of_one(i), DType(i.dtype).numpy) for i in inputs})
+        try:
+            run(open_session(artifact.path, threads=1, optimize=False), feeds)
+        except ModelError as error:
+            got = str(error.problems[0].got).rpartition(" failed:")[2]
+            message = "onnxruntime cannot run the model"
+            raise ModelError(Code.MODEL_INVALID, message, where=str(source), got=got) from error
 
 
 def truncated(options: SurgeryOptions) -> tuple[str, ...]:
     """The tensors of the cut under their new names."""
-    return tuple(options.rename_outputs.get(name, name) for name in options.truncate)
+    renamed = {**options.rename_inputs, **options.rename_outputs}
+    return tuple(renamed.get(name, name) for name in options.truncate)
 
 
 def _fed(model: ir.Model) -> list[ir.Value]:

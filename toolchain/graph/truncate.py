@@ -6,7 +6,6 @@ In front of the cut everything is optimized and quantized; the tail behind it st
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, ConfigError, Problem
@@ -14,6 +13,7 @@ from toolchain.graph.edit import unique_name
 from toolchain.graph.passes.constant_folding import fold_constants
 from toolchain.graph.passes.dead_code import remove_dead_code
 from toolchain.graph.shapes import infer_shapes
+from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,15 +75,13 @@ def unknown_tensors(model: ir.Model, tensors: Sequence[str]) -> list[Problem]:
 
 def _unknown(name: str, model: ir.Model, values: Iterable[str]) -> Problem:
     constant = name in model.graph.initializers
-    close = get_close_matches(name, list(values), n=3)
     return Problem(
         code=Code.NO_MATCH,
         message="A constant cannot cut the graph" if constant else "There is no such tensor",
         where=WHERE,
         got=name,
-        hint=f"did you mean {', '.join(f'`{item}`' for item in close)}?"
-        if close and not constant
-        else "name tensors that nodes compute, as a viewer of the file shows them",
+        hint=(None if constant else did_you_mean(name, values))
+        or "name tensors that nodes compute, as a viewer of the file shows them",
     )
 
 
@@ -126,10 +124,10 @@ def _reads(node: ir.Node) -> Iterator[ir.Value]:
 def _inexact(model: ir.Model, border: Sequence[ir.Value], head: set[ir.Node]) -> Iterator[Problem]:
     """Why `border` is not what separates `head` from the other nodes."""
     tail = [node for node in model.graph if node not in head]
-    if not tail:
+    if not tail or not head:
         yield Problem(
             code=Code.NO_EFFECT,
-            message="Nothing stands behind the tensors of the cut",
+            message=f"Nothing stands {'in front of' if tail else 'behind'} the tensors of the cut",
             where=WHERE,
             got=", ".join(value.name or "" for value in border),
         )

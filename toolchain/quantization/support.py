@@ -47,7 +47,7 @@ def check_support(
                     code=Code.UNSUPPORTED_OP,
                     message=f"Target `{target.name}` cannot run this node",
                     where=f"{node.name} ({node.op_type})",
-                    got=reason or "no implementation in float",
+                    got=reason if standard and reason else _in_float(reason),
                     hint='`quantize.unsupported = "cpu"` lets it run in float'
                     if standard
                     else "cut the model in front of it, or replace it by supported operators",
@@ -55,3 +55,9 @@ def check_support(
             )
     if problems:
         raise UnsupportedOpError.of(problems)
+
+
+def _in_float(reason: str | None) -> str:
+    """Why a node runs nowhere: `reason` keeps it off integers, and in float there is nothing."""
+    missing = "no implementation in float"
+    return missing if reason is None else f"{reason}; {missing}"

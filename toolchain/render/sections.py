@@ -80,7 +80,7 @@ def _optimize(result: TargetResult) -> Section | None:
 def _simplified(report: OptimizeReport) -> str:
     opset = f"opset {report.opset_before} -> {report.opset_after}"
     if not report.passes:
-        return opset
+        return f"no passes, {opset}"
     before, after = report.passes[0].nodes_before, report.passes[-1].nodes_after
     return f"{before} -> {after} nodes, {opset}"
 

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from toolchain.core.options import ConstantPatch, NodePatch, SurgeryOptions
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, ConfigError, ModelError
+from toolchain.graph.constant_file import read_numbers
 from toolchain.graph.surgery import operate
 
 BODY = """
@@ -125,7 +129,7 @@ def test_two_nodes_of_one_name(source, apply):
     proto.graph.node[1].name = "p_node"
     onnx.save(proto, source)
     (problem,) = wrong(apply, nodes=(NodePatch(name="p_node", attributes={"ceil_mode": 1}),))
-    assert "several nodes" in problem.message
+    assert problem.message == "Several nodes of the model have this name"
 
 
 @pytest.mark.parametrize("ending", ["", ".npy", ".bin", ".txt"])
@@ -210,4 +214,39 @@ def test_a_constant_that_does_not_exist_or_is_computed(apply):
 def test_a_change_that_breaks_the_model_says_so(apply):
     with pytest.raises(ModelError) as caught:
         apply(**constant(data=(3, 3)))
-    assert "surgery" in str(caught.value.problems[0].hint)
+    (problem,) = caught.value.problems
+    assert "surgery" in str(problem.hint)
+    assert str(problem.where).endswith("given.onnx")
+
+
+def test_what_was_wrong_before_keeps_its_place(source, apply):
+    proto = onnx.load(source)
+    proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    onnx.save(proto, source)
+    with pytest.raises(ModelError) as caught:
+        apply(nodes=(NodePatch(name="p_node", attributes={"ceil_mode": 1}),))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.where) == (Code.DYNAMIC_DIMENSION, "input 'x'")
+
+
+@given(
+    numbers=st.lists(
+        st.integers(-(2**63), 2**63 - 1)
+        | st.integers(-300, 300)
+        | st.sampled_from([0.5, 3.0, -0.0]),
+        min_size=1,
+        max_size=4,
+    ),
+    dtype=st.sampled_from(
+        [ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT32, ir.DataType.BOOL]
+    ),
+)
+def test_integers_are_held_exactly_or_refused(numbers, dtype):
+    patch = ConstantPatch(name="c", data=tuple(numbers))
+    found = read_numbers(patch, dtype, (len(numbers),), "here")
+    low, high = (0, 1) if dtype is ir.DataType.BOOL else (dtype.min, dtype.max)
+    if all(number == int(number) and low <= number <= high for number in numbers):
+        assert found.dtype == dtype.numpy()
+        assert found.tolist() == numbers
+    else:
+        assert found.code == Code.WRONG_TYPE

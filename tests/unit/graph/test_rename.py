@@ -113,3 +113,20 @@ def test_all_kinds_of_mistakes_are_told_together(apply):
         "surgery.rename_outputs.y",
         "surgery.rename_outputs.z",
     ]
+
+
+def test_graphs_inside_nodes_follow(tmp_path, make_model, run_model_proto):
+    body = """
+        y = If (flag) <
+            then_branch = g1 () => (float[2] t) { t = Neg (x) },
+            else_branch = g2 () => (float[2] e) { e = Relu (x) }
+        >
+    """
+    flag = np.array(True)
+    proto = make_model(body, "float[2] x", "float[2] y", flag=flag)
+    onnx.save(proto, tmp_path / "branches.onnx")
+    options = SurgeryOptions(rename_inputs={"x": "image"}, rename_outputs={"y": "scores"})
+    operate(tmp_path / "branches.onnx", tmp_path / "renamed.onnx", (), options)
+    renamed = onnx.load(tmp_path / "renamed.onnx")
+    onnx.checker.check_model(renamed, full_check=True)
+    np.testing.assert_array_equal(run_model_proto(renamed)[0], run_model_proto(proto)[0])

@@ -6,8 +6,12 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from toolchain.core.options import SurgeryOptions
 from toolchain.errors import Code, ConfigError
+from toolchain.graph.surgery import operate, truncated
 from toolchain.graph.truncate import cut
 
 WEIGHT = np.array([[1, -2], [3, 4]], np.float32)
@@ -111,6 +115,16 @@ def test_the_tail_may_read_a_model_input(load, make_model):
     assert [value.name for value in halves.joined().graph.inputs] == ["x", "scale"]
 
 
+def test_an_input_that_is_cut_at_goes_by_its_old_name(tmp_path, make_model):
+    proto = make_model("r = Relu (x)  y = Mul (r, z)", "float[2] x, float[2] z", "float[2] y")
+    onnx.save(proto, tmp_path / "given.onnx")
+    options = SurgeryOptions(
+        truncate=("r", "z"), rename_inputs={"z": "scale"}, rename_outputs={"y": "boxes"}
+    )
+    operate(tmp_path / "given.onnx", tmp_path / "changed.onnx", (), options)
+    assert truncated(options) == ("r", "scale")
+
+
 def test_shapes_computed_from_the_head_are_no_way_around(load, make_model):
     body = "r = Relu (x)  n = Shape (x)  y = Reshape (r, n)"
     halves = cut(load(make_model(body, "float[2, 3] x", "float[2, 3] y")), ["r"])
@@ -141,8 +155,55 @@ def test_graphs_inside_nodes_read_from_outside(load, make_model):
         (("b",), Code.BAD_VALUE, "`r`"),
         (("a", "b", "s"), Code.NO_EFFECT, "s"),
         (("y", "z"), Code.NO_EFFECT, "y, z"),
+        (("x",), Code.NO_EFFECT, "x"),
     ],
 )
 def test_tensors_that_do_not_cut(model, tensors, code, got):
     (problem,) = wrong(model, *tensors)
     assert (problem.code, problem.where, problem.got) == (code, "surgery.truncate", got)
+
+
+@st.composite
+def graphs(draw) -> tuple[str, list[str], list[list[str]], list[str]]:
+    """A graph as text, its tensors, what each reads, and some of them to cut at."""
+    count = draw(st.integers(2, 7))
+    lines, reads, values = [], [], ["x", "z"]
+    for number in range(count):
+        sources = draw(st.lists(st.sampled_from(values), min_size=2, max_size=2))
+        lines.append(f"v{number} = Add ({', '.join(sources)})")
+        reads.append(sources)
+        values.append(f"v{number}")
+    border = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True))
+    return "\n".join(lines), values[2:], reads, border
+
+
+@given(graphs())
+@settings(max_examples=150, deadline=None)
+def test_any_graph_is_cut_exactly_or_not_at_all(graph):
+    """Held against the definition: what runs in front of the cut, and what is read behind it."""
+    body, values, reads, border = graph
+    produced = dict(zip(values, reads, strict=True))
+    needed = {values[-1]}
+    for value in reversed(values):
+        needed |= set(produced[value]) if value in needed else set()
+    front: set[str] = set()
+    for value in reversed(values):
+        if value in border or any(value in produced[other] for other in front):
+            front.add(value)
+    behind = [value for value in values if value in needed and value not in front]
+    crossing = {source for value in behind for source in produced[value] if source not in behind}
+    exact = bool(behind) and bool(front) and crossing == set(border) - {values[-1]}
+
+    proto = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 24]>\n'
+        f"g (float[2] x, float[2] z) => (float[2] {values[-1]}) {{ {body} }}"
+    )
+    model = ir.serde.deserialize_model(proto)
+    try:
+        joined = cut(model, border).joined()
+    except ConfigError:
+        assert not exact
+        return
+    assert exact
+    assert {node.outputs[0].name for node in joined.graph} == needed - {"x", "z"}
+    onnx.checker.check_model(ir.serde.serialize_model(joined), full_check=True)

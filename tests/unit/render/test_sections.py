@@ -40,7 +40,7 @@ def test_a_stage_that_did_not_run_has_none(result: Any) -> None:
 def test_no_proof_is_said(result: Any) -> None:
     unproved = replace(result.optimize, proof=(), samples=0, passes=())
     (section, *_) = sections(replace(result, optimize=unproved))
-    assert section.lines == ("opset 13 -> 24", "proof: none was asked for")
+    assert section.lines == ("no passes, opset 13 -> 24", "proof: none was asked for")
     assert section.tables == ()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from toolchain.calibration.findings import FEW_SAMPLES
 from toolchain.calibration.sources import Selection
 from toolchain.core.reports import OptimizeReport
-from toolchain.errors import Code, Problem
+from toolchain.errors import Code, PluginError, Problem
 from toolchain.graph.surgery import truncated
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
@@ -49,6 +49,14 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
                 truncate=truncate,
             )
         )
+        if truncate and not result.report.tail:
+            raise PluginError(
+                Code.PLUGIN_BAD_RETURN,
+                "The model was not cut",
+                where=f"{context.target.name}, hook tc_optimize",
+                got="a report without a tail",
+                allowed="nodes behind the request's `truncate` left as they are, and named `tail`",
+            )
         write_record(folder / "report.json", result.report)
 
     parts = (context.model, options.input, options.optimize, truncate, samples.digest)
