@@ -43,6 +43,7 @@ class Code(StrEnum):
     SHAPE_UNKNOWN = "TC210"
     PASS_CHANGED_RESULT = "TC211"
     UNSUPPORTED_OP = "TC251"
+    HALF_PRECISION = "TC261"
     # Data and calibration (exit 4)
     DATA_NOT_FOUND = "TC301"
     DATA_EMPTY = "TC302"

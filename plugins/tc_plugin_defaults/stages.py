@@ -31,6 +31,7 @@ def default_optimize(request: OptimizeRequest) -> OptimizeResult:
         request.options,
         request.passes,
         request.samples,
+        request.truncate,
     )
     return OptimizeResult(model=model, report=report)
 
@@ -43,16 +44,17 @@ def default_plan(request: PlanRequest) -> QuantPlan:
         request.graph,
         request.target,
         bias_dtype=request.bias_dtype,
+        input_dtype=request.input_dtype,
         fixed=request.fixed,
         precision={name: asked.precision for name, asked in request.asked.items()},
     )
 
 
 def default_refine(request: RefineRequest) -> dict[str, Asked]:
-    """The user's rules by their priorities."""
+    """The user's rules by their priorities, over what holds for all nodes."""
     from toolchain.quantization.rules import settle
 
-    return settle(request.options.rules, request.graph, request.target)
+    return settle(request.options.rules, request.graph, request.target, request.quantize)
 
 
 def default_quantize(request: QuantizeRequest) -> QuantizeResult:

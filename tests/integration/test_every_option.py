@@ -91,7 +91,39 @@ PERCENTILE = {"nodes": ["relu1"], "method": "percentile"}
 DRAWN = {"calibration.samples": 3, "calibration.order": "random"}
 SCORED = {"evaluation.samples": 4, "evaluation.order": "random"}
 
+
+def surgery(key: str, before: Any, after: Any) -> Change:
+    """Two ways to change the model."""
+    return Change(before={f"surgery.{key}": before}, after={f"surgery.{key}": after})
+
+
 CHANGES: dict[str, Change] = {
+    "surgery.nodes.*.name": surgery(
+        "nodes",
+        [{"name": "conv1", "attributes": {"strides": [2, 2]}}],
+        [{"name": "conv2", "attributes": {"strides": [1, 1]}}],
+    ),
+    "surgery.nodes.*.attributes": surgery(
+        "nodes",
+        [{"name": "fc", "attributes": {"alpha": 2}}],
+        [{"name": "fc", "attributes": {"alpha": 3}}],
+    ),
+    "surgery.constants.*.name": surgery(
+        "constants",
+        [{"name": "b1", "data": [1, 2, 3, 4]}],
+        [{"name": "b3", "data": [1, 2, 3, 4, 5]}],
+    ),
+    "surgery.constants.*.data": surgery(
+        "constants", [{"name": "b1", "data": [1, 2, 3, 4]}], [{"name": "b1", "data": [4, 3, 2, 1]}]
+    ),
+    "surgery.constants.*.file": surgery(
+        "constants", [{"name": "b1", "data": [0, 0, 0, 0]}], [{"name": "b1", "file": "ones.npy"}]
+    ),
+    "surgery.rename_inputs": Change(after={"surgery.rename_inputs": {"x": "image"}}),
+    "surgery.rename_outputs": Change(after={"surgery.rename_outputs": {"logits": "scores"}}),
+    "surgery.outputs": surgery("outputs", ["r1"], ["r2"]),
+    "surgery.truncate": surgery("truncate", ["f"], ["r2"]),
+    "optimize.enabled": Change(kind="normed", after={"optimize.enabled": False}),
     "optimize.skip": Change(kind="normed", after={"optimize.skip": ["batch_norm_conv"]}),
     "optimize.prove": Change(after={"optimize.prove": False}),
     "optimize.proof_samples": Change(after={"optimize.proof_samples": 1}),
@@ -119,6 +151,21 @@ CHANGES: dict[str, Change] = {
     "quantize.algorithms": Change(
         before={"quantize.algorithms": ["bias_correction"]}, after={"quantize.algorithms": []}
     ),
+    "quantize.percentile_16bit": Change(
+        base={"quantize.method": "percentile"}, after={"quantize.percentile_16bit": 0.9},
+        fails=Code.CONTRADICTION,
+    ),
+    "quantize.activation_dtype": Change(after={"quantize.activation_dtype": "uint8"}),
+    "quantize.input_dtype": Change(after={"quantize.input_dtype": "uint8"}),
+    "quantize.output_dtype": Change(after={"quantize.output_dtype": "float32"}),
+    "quantize.weight_dtype": Change(
+        after={"quantize.weight_dtype": "int4"}, fails=Code.BAD_VALUE
+    ),
+    "quantize.weight_block_size": Change(
+        after={"quantize.weight_block_size": 32}, fails=Code.BAD_VALUE
+    ),
+    "quantize.min_weight_scale": Change(after={"quantize.min_weight_scale": 0.125}),
+    "quantize.precision_level": Change(after={"quantize.precision_level": 3}),
     "quantize.bias_dtype": Change(after={"quantize.bias_dtype": "float32"}),
     "quantize.unsupported": Change(
         kind="float", after={"quantize.unsupported": "error"}, fails=Code.UNSUPPORTED_OP
@@ -144,6 +191,9 @@ CHANGES: dict[str, Change] = {
     "mixed_precision.rules.*.weight_dtype": rule(
         {"nodes": ["fc"], "weight_dtype": "float32"}, {"nodes": ["fc"], "weight_dtype": "int8"}
     ),
+    "mixed_precision.rules.*.precision_level": rule(
+        {"nodes": ["fc"], "precision_level": 3}, {"nodes": ["f*"], "precision_level": 3}
+    ),
     "mixed_precision.rules.*.method": rule(
         {"nodes": ["relu1"], "method": "minmax"}, {"nodes": ["relu1"], "method": "mse"}
     ),
@@ -166,6 +216,7 @@ CHANGES: dict[str, Change] = {
         {"tensor": "logits", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -9.0, "max": 5.0}
     ),
     "compile.name": Change(after={"compile.name": "other"}),
+    "compile.opset": Change(before={"compile.opset": 24}, after={"compile.opset": 13}),
     "check.enabled": Change(after={"check.enabled": False}),
     "check.samples": Change(after={"check.samples": 2}),
     "check.scope": Change(after={"check.scope": "layers"}),
@@ -232,6 +283,7 @@ def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> C
 
     def other_files() -> None:
         np.save(folder / "other.npy", rng.normal(1, 2, (10, 3, 8, 8)).astype(np.float32))
+        np.save(folder / "ones.npy", np.ones(4, np.float32))
         np.save(folder / "other_labels.npy", np.zeros(10, np.int64))
         project.save("other.onnx", make_tiny(seed=3))
 

@@ -41,7 +41,9 @@ def test_a_float_island(
     result = mixed(project, rule)
     found = {row.node: row for row in result.quantize.islands}
     assert set(islands) <= set(found)
-    assert {found[name].reason for name in islands} == {"a mixed-precision rule asks for float"}
+    assert {found[name].reason for name in islands} == {
+        "a rule or the precision level asks for float"
+    }
     setting = next(f"{key} = float32" for key in rule if key.endswith("dtype"))
     told = [("mixed_precision.rules[0]", selector, name, setting) for name in islands]
     assert effects(result) == told
@@ -217,8 +219,41 @@ def test_all_bad_rules_are_told_together(project: Any) -> None:
     rules = [
         {"nodes": ["conv9"], "output_dtype": "uint8"},
         {"op_types": ["Tanh"], "output_dtype": "uint8"},
-        {"nodes": ["fc"], "output_dtype": "int4"},
     ]
     with pytest.raises(ConfigError) as caught:
         project.changed(mixed_precision__rules=rules).build()
-    assert len(caught.value.problems) == 3
+    assert len(caught.value.problems) == 2
+
+
+def test_types_of_another_target_are_told_before_any_work(project: Any) -> None:
+    """They need no model: options and rules are named together, and nothing is in the cache."""
+    rules = [{"nodes": ["fc"], "output_dtype": "int4"}, {"nodes": ["fc"], "weight_dtype": "int4"}]
+    settings = {
+        "mixed_precision.rules": rules,
+        "quantize.activation_dtype": "int16",
+        "quantize.input_dtype": "int16",
+        "quantize.output_dtype": "uint16",
+        "quantize.weight_dtype": "float32",
+        "quantize.weight_block_size": 32,
+        "quantize.bias_dtype": "int8",
+    }
+    with pytest.raises(ConfigError) as caught:
+        project.changed(settings).build()
+    assert [problem.where for problem in caught.value.problems] == [
+        "quantize.activation_dtype",
+        "quantize.input_dtype",
+        "quantize.output_dtype",
+        "quantize.weight_dtype",
+        "quantize.bias_dtype",
+        "quantize.weight_block_size",
+        "mixed_precision.rules[0].output_dtype",
+        "mixed_precision.rules[1].weight_dtype",
+    ]
+    assert [problem.allowed for problem in caught.value.problems[:5]] == [
+        "int8, uint8",
+        "int8, uint8, float32",
+        "int8, uint8, float32",
+        "int8",
+        "int32, float32",
+    ]
+    assert not (project.output / ".cache" / "samples").exists()

@@ -37,7 +37,8 @@ from toolchain.quantization.parameters import observed_values
 from toolchain.quantization.plan import make_plan
 from toolchain.quantization.precision import NodePrecision
 from toolchain.quantization.quantize import Quantization, quantize_model
-from toolchain.quantization.rules import Asked
+from toolchain.quantization.roles import configured
+from toolchain.quantization.rules import Asked, settle
 
 
 def text_model(body: str, inputs: str, outputs: str, opset: int = 24, **constants: Array):
@@ -168,20 +169,28 @@ def build(tmp_path: Path, graph_of: Callable[[onnx.ModelProto], GraphView]) -> C
         options: QuantizeOptions | None = None,
     ) -> Built:
         graph = proto if isinstance(proto, GraphView) else graph_of(proto)
+        options = options or QuantizeOptions(algorithms=(), method="minmax")
+        target = configured(target, options)
         source, destination = tmp_path / "float.onnx", tmp_path / "qdq.onnx"
         if isinstance(samples, int):
             samples = write_samples(graph, tmp_path / "samples", samples, seed=1)
+        asked = settle((), graph, target, options)
+        asked |= {
+            name: Asked(precision=found, origins={}) for name, found in (precision or {}).items()
+        }
         plan = make_plan(
-            graph, target, bias_dtype=bias_dtype, fixed=fixed, precision=precision or {}
+            graph,
+            target,
+            bias_dtype=bias_dtype,
+            input_dtype=options.input_dtype,
+            fixed=fixed,
+            precision={name: found.precision for name, found in asked.items()},
         )
         values = observed_values(graph, set())
         inputs = {value.name for value in graph.inputs}
         exposed = tmp_path / "exposed.onnx"
         write_with_outputs(source, [name for name in values if name not in inputs], exposed)
         stats, _ = sweep(exposed, values, samples, SweepOptions(threads=1), SilentProgress())
-        asked = {
-            name: Asked(precision=found, origins={}) for name, found in (precision or {}).items()
-        }
         (tmp_path / "scratch").mkdir(exist_ok=True)
         result = quantize_model(
             source,
@@ -191,7 +200,7 @@ def build(tmp_path: Path, graph_of: Callable[[onnx.ModelProto], GraphView]) -> C
             Quantization(
                 target=target,
                 stats=stats,
-                options=options or QuantizeOptions(algorithms=(), method="minmax"),
+                options=options,
                 methods={method.name: method for method in RANGE_METHODS},
                 algorithms={},
                 fixed=fixed or {},

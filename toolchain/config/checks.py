@@ -9,7 +9,15 @@ from typing import Any
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.records import FileConfig
 from toolchain.config.settings import Layer, Setting, Tree, find, place
-from toolchain.core.options import PRESETS, Color, InputOptions, PrecisionRule, RangePin
+from toolchain.config.surgery_checks import surgery_problems
+from toolchain.core.options import (
+    PRESETS,
+    Color,
+    InputOptions,
+    PrecisionRule,
+    QuantizeOptions,
+    RangePin,
+)
 from toolchain.errors import Code, Problem
 
 _WITHOUT_PERCENTILE = frozenset({"default", "minmax", "mse", "kl"})
@@ -27,6 +35,7 @@ class _Dependent:
 
 
 _DEPENDENTS = (
+    _Dependent(("optimize",), "enabled", frozenset({True}), ("skip",)),
     _Dependent(("optimize",), "prove", frozenset({True}), ("proof_samples", "rtol", "atol")),
     _Dependent(("calibration",), "order", frozenset({"random"}), ("seed",)),
     _Dependent(("evaluation",), "order", frozenset({"random"}), ("seed",)),
@@ -65,6 +74,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
     mixed = config.mixed_precision
     return [
         *_input_problems(config.input, problem),
+        *_percentile_problems(config.quantize, tree, problem),
         *(
             problem(idle.path, idle.message)
             for idle in idle_options(config)
@@ -83,6 +93,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
             for found in _pin_problems(pin, ("mixed_precision", "pins", index), problem)
         ),
         *_repeated_pins(mixed.pins, problem),
+        *surgery_problems(config.surgery, problem),
     ]
 
 
@@ -123,6 +134,21 @@ def _resize_problems(options: InputOptions, path: Path, problem: _Report) -> Ite
         yield problem((*path, "letterbox"), "`letterbox` needs `resize = [height, width]`")
 
 
+def _percentile_problems(
+    options: QuantizeOptions, tree: Tree, problem: _Report
+) -> Iterator[Problem]:
+    """Fewer elements kept in 16 bits than in 8; the default follows a larger `percentile`."""
+    path: Path = ("quantize", "percentile_16bit")
+    setting = find(tree, path)
+    given = isinstance(setting, Setting) and setting.layer is not Layer.DEFAULT
+    if given and options.percentile_16bit < options.percentile:
+        yield problem(
+            path,
+            f"`percentile_16bit` is {options.percentile_16bit:g}, below `percentile`, which is "
+            f"{options.percentile:g}: 16 bits need not clip more than 8",
+        )
+
+
 def idle_options(config: FileConfig) -> Iterator[Idle]:
     """Options that have no effect beside the values of others, set or not."""
     for rule in _DEPENDENTS:
@@ -140,8 +166,9 @@ def idle_options(config: FileConfig) -> Iterator[Idle]:
             )
     method = config.quantize.method
     if method in _WITHOUT_PERCENTILE and not any(map(_inherits, config.mixed_precision.rules)):
-        message = f"`percentile` has no effect: method `{method}` does not read it"
-        yield Idle(("quantize", "percentile"), ("quantize", "method"), message)
+        for option in ("percentile", "percentile_16bit"):
+            message = f"`{option}` has no effect: method `{method}` does not read it"
+            yield Idle(("quantize", option), ("quantize", "method"), message)
 
 
 def _inherits(rule: PrecisionRule) -> bool:
@@ -174,11 +201,12 @@ def _rule_problems(
         rule.input_dtype,
         rule.output_dtype,
         rule.weight_dtype,
+        rule.precision_level,
         rule.method,
         rule.percentile,
     )
     if all(setting is None for setting in settings):
-        yield problem(path, "A rule sets nothing: no dtype, method or percentile")
+        yield problem(path, "A rule sets nothing: no dtype, level, method or percentile")
     method = general_method if rule.method is None else rule.method
     if rule.percentile is not None and method in _WITHOUT_PERCENTILE:
         yield problem((*path, "percentile"), f"Method `{method}` reads no percentile")

@@ -184,6 +184,13 @@ _MODEL = {
         'A Conv with a 4-D kernel while `quantize.unsupported = "error"`.',
         'Change the model, or allow them to run in float: `quantize.unsupported = "cpu"`.',
     ),
+    Code.HALF_PRECISION: _Text(
+        "A model in 16-bit floats",
+        "float16 and bfloat16 are read as float32: weights keep their numbers, results no longer "
+        "round to 16 bits in between, inputs and outputs are float32. This is a warning.",
+        "A model exported with half-precision weights.",
+        "Nothing, or export the model in float32.",
+    ),
 }
 
 _DATA = {

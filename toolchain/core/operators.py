@@ -95,6 +95,23 @@ def data_inputs(node: NodeView) -> tuple[tuple[int, ValueView], ...]:
     )
 
 
+def reduction_axis(node: NodeView) -> int:
+    """Axis of the weight along which every input channel lies, whose products are summed.
+
+    Conv (M, C/g, k...): 1. ConvTranspose (C, M/g, k...): 0. Gemm: 1 if transB else 0.
+    MatMul (..., K, N): the last but one.
+    """
+    match node.op_type:
+        case "Conv":
+            return 1
+        case "ConvTranspose":
+            return 0
+        case "Gemm":
+            return 1 if node.int_attribute("transB", 0) else 0
+        case _:
+            return max(weight_axis(node) - 1, 0)
+
+
 def weight_axis(node: NodeView) -> int:
     """Axis of the weight along which every output channel lies.
 

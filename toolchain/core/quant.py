@@ -45,7 +45,11 @@ class PerChannel:
 
 @dataclass(frozen=True, slots=True)
 class PerBlock:
-    """One scale for every `size` elements along `axis`."""
+    """One scale for every `size` elements along `axis`, as ONNX DequantizeLinear has it (opset 21).
+
+    All other indices have scales of their own: the scales have the shape of the tensor, but
+    ceil(length / size) along `axis`. The last block may be shorter.
+    """
 
     axis: int
     size: int
@@ -90,7 +94,8 @@ class QuantParams:
     """The numbers of one quantized tensor: real = (integer - zero_point) * scale.
 
     Attributes:
-        scale: float32, shape () per tensor or (channels,) per channel; finite and > 0.
+        scale: float32, shape () per tensor, (channels,) per channel or as `PerBlock` says; finite
+            and > 0.
         zero_point: int32, the shape of `scale`, within the dtype of `spec`.
         spec: What was asked.
     """

@@ -7,6 +7,24 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurgeryRow:
+    """One change that the user made to the model.
+
+    Attributes:
+        change: "attribute", "constant", "input name", "output name", "further output", "truncate"
+            or "opset".
+        where: Node and attribute, or tensor.
+        old: What was there before.
+        new: What is there now.
+    """
+
+    change: str
+    where: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassRow:
     """What one pass did: nodes before and behind it."""
 
@@ -27,13 +45,22 @@ class ProofRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizeReport:
-    """What the optimize stage did, and its proof (`samples` is 0 where none was asked for)."""
+    """What the optimize stage did, and its proof (`samples` is 0 where none was asked for).
+
+    Attributes:
+        surgery: What was changed in the model before, and where it was cut.
+        tail: Nodes behind the cut, which stay as they were.
+        halves: Values that the model declares as 16-bit floats; they are float32 now.
+    """
 
     passes: tuple[PassRow, ...]
     proof: tuple[ProofRow, ...]
     samples: int
     opset_before: int
     opset_after: int
+    surgery: tuple[SurgeryRow, ...] = ()
+    tail: tuple[str, ...] = ()
+    halves: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

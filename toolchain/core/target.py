@@ -168,6 +168,8 @@ class TargetSpec:
         weight: Default spec of weights; a PerChannel axis is replaced by the operator's own.
         activation_dtypes: All types an activation may be stored in, FLOAT32 for float islands.
         weight_dtypes: All types a weight may be stored in.
+        weight_block_sizes: Input channels that may share one scale of a 4-bit weight; none: only
+            all those of an output channel.
         bias: How biases are stored.
         accumulator: Type that products of 8-bit operands are summed in.
         wide_accumulator: Type that products with a wider operand are summed in.
@@ -194,6 +196,7 @@ class TargetSpec:
     weight: QuantSpec
     activation_dtypes: tuple[DType, ...]
     weight_dtypes: tuple[DType, ...]
+    weight_block_sizes: tuple[int, ...] = ()
     bias: BiasRule = BiasRule()
     accumulator: DType = DType.INT32
     wide_accumulator: DType = DType.INT32

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.core.dtypes import Array, DType
-from toolchain.core.quant import PerChannel, PerTensor, QuantParams, QuantSpec
+from toolchain.core.quant import (
+    Granularity,
+    PerBlock,
+    PerChannel,
+    PerTensor,
+    QuantParams,
+    QuantSpec,
+)
 from toolchain.errors import Code, ModelError, Problem
 from toolchain.graph.attributes import int_of
 from toolchain.graph.edit import (
@@ -29,7 +36,7 @@ from toolchain.graph.edit import (
     rewrite,
 )
 from toolchain.graph.save import read, save_model
-from toolchain.graph.tensors import constant_of, dtype_of
+from toolchain.graph.tensors import constant_of, dtype_of, rank_of, static_shape
 from toolchain.numerics.affine import dequantize
 
 if TYPE_CHECKING:
@@ -56,8 +63,8 @@ def absorb_qdq(source: Path, destination: Path) -> Mapping[str, QuantParams]:
     dropped, because it speaks of the quantized form.
 
     Raises:
-        ModelError: Quantization per block, activations quantized per channel, scales that are not
-            finite and positive, zero points that do not fit; all of them.
+        ModelError: Activations with more than one scale, blocks that do not fit their tensor,
+            scales that are not finite and positive, zero points that do not fit; all of them.
     """
     model = read(source)
     model.graph.sort()
@@ -114,8 +121,9 @@ class _Absorber:
         value = node.inputs[0]
         if value is None:
             return
-        if isinstance(params.spec.granularity, PerChannel) and constant_of(value) is None:
-            self._report(node, "An activation is quantized per channel", params.scale.shape)
+        whole = isinstance(params.spec.granularity, PerTensor)
+        if not whole and constant_of(value) is None:
+            self._report(node, "An activation has more than one scale", params.scale.shape)
             return
         known = self.fixed.get(value)
         if known is not None and not known.same_numbers(params):
@@ -171,8 +179,8 @@ class _Absorber:
         if scale is None or scale.dtype != np.float32 or computed or not dtype.is_integer:
             return None
         points = np.zeros(scale.shape, np.int32) if point is None else point.astype(np.int32)
-        if int_of(node, "block_size", 0) or scale.ndim > 1:
-            self._report(node, "A tensor is quantized per block", scale.shape)
+        if _blocks_misfit(node, scale):
+            self._report(node, "Scales and blocks do not fit the tensor", scale.shape)
         elif not np.all(np.isfinite(scale) & (scale > 0)):
             self._report(node, "A scale is not finite and positive", scale.min())
         elif points.size != scale.size:
@@ -188,7 +196,7 @@ class _Absorber:
                 message=message,
                 where=node.name,
                 got=str(got),
-                allowed="activations per tensor, constants per tensor or per channel",
+                allowed="activations per tensor, constants per tensor, channel or block",
                 hint="export the model with that quantization, or in float",
             )
         )
@@ -202,17 +210,28 @@ def _bounds(params: QuantParams) -> tuple[float, float]:
 
 def _as_params(node: ir.Node, scale: Array, points: Array, dtype: DType) -> QuantParams:
     middle = 0 if dtype.signed else (dtype.qmax + 1) // 2
-    per_tensor = scale.size == 1
-    shape = () if per_tensor else scale.shape
-    axis = int_of(node, "axis", 1)
-    value = node.inputs[0]
-    rank = 0 if value is None or value.shape is None else len(value.shape)
-    spec = QuantSpec(
-        dtype=dtype,
-        symmetric=bool(np.all(points == middle)),
-        granularity=PerTensor() if per_tensor else PerChannel(axis + rank if axis < 0 else axis),
-    )
+    granularity = _granularity(node, scale)
+    shape = () if isinstance(granularity, PerTensor) else scale.shape
+    spec = QuantSpec(dtype=dtype, symmetric=bool(np.all(points == middle)), granularity=granularity)
     return QuantParams(scale=scale.reshape(shape), zero_point=points.reshape(shape), spec=spec)
+
+
+def _granularity(node: ir.Node, scale: Array) -> Granularity:
+    size, axis = int_of(node, "block_size", 0), int_of(node, "axis", 1)
+    axis += (rank_of(node.inputs[0]) or 0) if axis < 0 else 0
+    if size:
+        return PerBlock(axis, size)
+    return PerTensor() if scale.size == 1 else PerChannel(axis)
+
+
+def _blocks_misfit(node: ir.Node, scale: Array) -> bool:
+    """True unless there is one scale per `block_size` elements, or at most one axis of scales."""
+    granularity, shape = _granularity(node, scale), static_shape(node.inputs[0])
+    if not isinstance(granularity, PerBlock) or shape is None:
+        return scale.ndim > 1
+    axis, size = granularity.axis, granularity.size
+    blocks = tuple(-(-dim // size) if index == axis else dim for index, dim in enumerate(shape))
+    return not 0 <= axis < len(shape) or scale.shape != blocks
 
 
 def _stored_type(node: ir.Node, point: Array | None) -> DType:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolchain.core.dtypes import DType
 from toolchain.core.samples import InputSpec
 from toolchain.errors import Code, ConfigError, ModelError, Problem
 from toolchain.graph.read import read_proto
@@ -27,7 +28,7 @@ class ModelInput:
 
     Attributes:
         name: Its name.
-        dtype: numpy name of its element type.
+        dtype: numpy name of the element type it is fed in; float32 for 16-bit floats.
         shape: Dimensions, None for a dynamic one; None where not even the rank is declared.
     """
 
@@ -64,7 +65,7 @@ def describe(values: Sequence[ir.Value]) -> tuple[ModelInput, ...]:
     problems: list[Problem] = []
     found: list[ModelInput] = []
     for value in values:
-        dtype = dtype_of(value.dtype)
+        dtype = _fed_type(value)
         if dtype is None:
             problems.append(
                 Problem(
@@ -86,6 +87,13 @@ def describe(values: Sequence[ir.Value]) -> tuple[ModelInput, ...]:
     if problems:
         raise ModelError.of(problems)
     return tuple(found)
+
+
+def _fed_type(value: ir.Value) -> DType | None:
+    """The type in which an input is fed: 16-bit floats become float32 when the model is read."""
+    if value.dtype is not None and value.dtype.name in ("FLOAT16", "BFLOAT16"):
+        return DType.FLOAT32
+    return dtype_of(value.dtype)
 
 
 def shape_overrides(
@@ -138,7 +146,7 @@ def static_shapes(
             )
             for item in open_dims
         )
-    return {item.name: shapes.get(item.name) or _batch_of_one(item) for item in found}
+    return {item.name: shapes.get(item.name) or batch_of_one(item) for item in found}
 
 
 def _unknown_names(
@@ -191,7 +199,8 @@ def _is_open(item: ModelInput) -> bool:
     return item.shape is None or None in item.shape[1:]
 
 
-def _batch_of_one(item: ModelInput) -> tuple[int, ...]:
+def batch_of_one(item: ModelInput) -> tuple[int, ...]:
+    """The shape of an input of known rank, every dimension that is open being 1."""
     return tuple(1 if dim is None else dim for dim in item.shape or ())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, ModelError
+from toolchain.graph.half import widen_half
 from toolchain.graph.inputs import describe, static_shapes
 from toolchain.graph.opset import convert_opset
 from toolchain.graph.shapes import clear_shapes, infer_shapes
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 def normalize(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> ir.Model:
     """Bring a loaded model into the form that passes and all later stages expect.
 
-    Functions are inlined, constants become initializers, initializers are no inputs, nodes and
-    values have unique names (existing ones are kept), convolutions say their kernel, inputs have
-    the static `shapes` (batch first; a dynamic batch without an entry becomes 1), the opset is the
-    internal one and all shapes that can be inferred are. `model` is used up. Raises ConfigError and
-    ModelError as `static_shapes`, `convert_opset` and `infer_shapes`.
+    16-bit floats become float32, functions are inlined, constants become initializers, initializers
+    are no inputs, nodes and values have unique names (existing ones are kept), convolutions say
+    their kernel, inputs have the static `shapes` (batch first; a dynamic batch without an entry
+    becomes 1), the opset is the internal one and all shapes that can be inferred are. `model` is
+    used up. Raises ConfigError and ModelError as `static_shapes`, `convert_opset` and
+    `infer_shapes`.
     """
     _inline(model)
     _tidy(model)
+    widen_half(model)
     check_finite(model)
     _set_input_shapes(model, shapes)
     clear_shapes(model)

@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array, DType
-from toolchain.core.quant import Edge, PerChannel, QuantParams
+from toolchain.core.quant import Edge, PerBlock, PerChannel, QuantParams
 from toolchain.graph.edit import replace_constant
 from toolchain.graph.float_weights import protect_float_weights
 from toolchain.graph.save import read, save_model
@@ -78,6 +78,17 @@ def write_qdq(
     model.metadata_props.update(metadata)
     model.graph.sort()
     return save_model(model, destination)
+
+
+def _granularity(params: QuantParams) -> dict[str, int]:
+    """Attributes of Q and DQ that say which elements share a scale."""
+    match params.spec.granularity:
+        case PerChannel(axis) if params.scale.ndim == 1:
+            return {"axis": axis}
+        case PerBlock(axis, size):
+            return {"axis": axis, "block_size": size}
+        case _:
+            return {}
 
 
 class _Writer:
@@ -165,13 +176,10 @@ class _Writer:
         point = self._initializer(
             f"{prefix}/zero_point", params.zero_point.astype(dtype.numpy), dtype
         )
-        granularity = params.spec.granularity
-        per_channel = isinstance(granularity, PerChannel) and params.scale.ndim == 1
-        axis = {"axis": granularity.axis} if isinstance(granularity, PerChannel) else {}
         return ir.node(
             op_type,
             [value, scale, point],
-            attributes=axis if per_channel else {},
+            attributes=_granularity(params),
             outputs=[output],
             name=name,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.core.quant import PerChannel, QuantParams, QuantSpec, ScaleKind
+from toolchain.core.quant import PerBlock, PerChannel, QuantParams, QuantSpec, ScaleKind
 from toolchain.numerics.rounding import round_to_integer
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def params_from_range(
 ) -> QuantParams:
     """Parameters that cover [minimum, maximum] with the integers of `spec`.
 
-    Shapes: () per tensor or (channels,) per channel. The range is widened to contain 0, so that 0
-    is stored exactly. Asymmetric: scale = (max - min) / (qmax - qmin), zero_point = qmin - rint(min
-    / scale). Symmetric: scale = max(|min|, |max|) / min(-qmin, qmax) for signed types, with zero
-    point 0; for unsigned types the zero point is the middle. Scales are computed in float64,
-    rounded once to float32 and never below `min_scale`; POWER_OF_TWO rounds them up to a power of
-    two.
+    Shapes: () per tensor, (channels,) per channel, per block as in `QuantParams`. The range is
+    widened to contain 0, so that 0 is stored exactly. Asymmetric: scale = (max - min) / (qmax -
+    qmin), zero_point = qmin - rint(min / scale). Symmetric: scale = max(|min|, |max|) / min(-qmin,
+    qmax) for signed types, with zero point 0; for unsigned types the zero point is the middle.
+    Scales are computed in float64, rounded once to float32 and never below `min_scale`;
+    POWER_OF_TWO rounds them up to a power of two.
     """
     low = np.minimum(np.asarray(minimum, np.float64), 0.0)
     high = np.maximum(np.asarray(maximum, np.float64), 0.0)
@@ -57,8 +57,8 @@ def quantize(values: NDArray[np.float32], params: QuantParams) -> Array:
     Returns the numpy type of `params.spec.dtype`, the shape of `values`. Values must not be NaN.
     """
     spec = params.spec
-    scale = along_axis(params.scale, spec, values.ndim)
-    zero_point = along_axis(params.zero_point, spec, values.ndim)
+    scale = _spread(params.scale, spec, values.shape)
+    zero_point = _spread(params.zero_point, spec, values.shape)
     with np.errstate(over="ignore"):  # a quotient beyond float32 is infinite and saturates
         real = np.asarray(values / scale, np.float32)
     steps = round_to_integer(real, spec.rounding)
@@ -69,8 +69,8 @@ def quantize(values: NDArray[np.float32], params: QuantParams) -> Array:
 
 def dequantize(integers: Array, params: QuantParams) -> NDArray[np.float32]:
     """Integer to real: float32(integer - zero_point) * scale, one float32 product per element."""
-    scale = along_axis(params.scale, params.spec, integers.ndim)
-    zero_point = along_axis(params.zero_point, params.spec, integers.ndim)
+    scale = _spread(params.scale, params.spec, integers.shape)
+    zero_point = _spread(params.zero_point, params.spec, integers.shape)
     centred = integers.astype(np.int64) - zero_point
     return np.asarray(centred.astype(np.float32) * scale, np.float32)
 
@@ -84,6 +84,18 @@ def _power_of_two_above(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smallest power of two >= each positive value; exact, unlike a logarithm."""
     significand, exponent = np.frexp(values)
     return np.asarray(np.ldexp(1.0, exponent - (significand == 0.5)), np.float64)
+
+
+def _spread(array: Array, spec: QuantSpec, shape: tuple[int, ...]) -> Array:
+    """`array` of scales or zero points, shaped to broadcast against a tensor of `shape`.
+
+    Per block every number is repeated for the elements of its block; the last block may be short.
+    """
+    granularity = spec.granularity
+    if not isinstance(granularity, PerBlock) or array.ndim == 0:
+        return along_axis(array, spec, len(shape))
+    wide = np.repeat(array, granularity.size, granularity.axis)
+    return wide.take(np.arange(shape[granularity.axis]), granularity.axis)
 
 
 def along_axis(array: Array, spec: QuantSpec, rank: int) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,11 @@ from toolchain.quantization.rules import Asked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizeRequest:
-    """Simplify `source` into `destination` and prove it on `samples`."""
+    """Simplify `source` into `destination` and prove it on `samples`.
+
+    Attributes:
+        truncate: Tensors behind which the model is left alone; empty to simplify all of it.
+    """
 
     target: TargetSpec
     source: Path
@@ -40,6 +44,7 @@ class OptimizeRequest:
     options: OptimizeOptions
     passes: tuple[PassDef, ...]
     samples: SampleStore
+    truncate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +57,33 @@ class OptimizeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlanRequest:
-    """Decide how every value of `graph` is stored; `asked` is what rules want of single nodes."""
+    """Decide how every value of `graph` is stored.
+
+    Attributes:
+        target: Facts, with the types of activations and weights that the user chose as defaults.
+        bias_dtype: How biases are stored.
+        input_dtype: How model inputs are stored; None: as other activations.
+        fixed: Parameters that the model brought along.
+        asked: What is wanted of single nodes.
+    """
 
     target: TargetSpec
     graph: GraphView
     bias_dtype: DType
+    input_dtype: DType | None = None
     fixed: Mapping[str, QuantParams]
     asked: Mapping[str, Asked]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RefineRequest:
-    """Settle the rules of `options` for `graph`."""
+    """Settle the rules of `options` for `graph`; `quantize` holds for all nodes."""
 
     target: TargetSpec
     graph: GraphView
     plan: QuantPlan
     options: MixedPrecisionOptions
+    quantize: QuantizeOptions = field(default_factory=QuantizeOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

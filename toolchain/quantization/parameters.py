@@ -8,6 +8,7 @@ from functools import cached_property, reduce
 
 import numpy as np
 
+from toolchain.calibration.ranges.weights import method_for
 from toolchain.calibration.statistics import merge, stats_of
 from toolchain.core.graph_view import GraphView
 from toolchain.core.operators import data_inputs, traits
@@ -30,10 +31,21 @@ _BOUNDED = frozenset({"Clip", "HardSigmoid", "Sigmoid", "Softmax", "Softsign", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """A range method and the percentile it is called with."""
+    """A range method and the percentiles it is called with.
+
+    Attributes:
+        percentile_16bit: For values stored in 16 bits; None: as for others.
+    """
 
     definition: RangeMethodDef
     percentile: float
+    percentile_16bit: float | None = None
+
+    def range_of(self, stats: TensorStats, spec: QuantSpec) -> TensorRange:
+        """The range for values stored as `spec` says."""
+        wide = spec.dtype.bits == 16 and self.percentile_16bit is not None
+        percentile = self.percentile_16bit if wide else None
+        return self.definition.function(stats, spec, percentile or self.percentile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,13 +55,15 @@ class RangeChoice:
     Attributes:
         default: Method of activations.
         overrides: Method of single values, from rules.
-        weight_method: "minmax" or "mse".
+        weight_method: "default", "minmax" or "mse".
+        min_weight_scale: No weight gets a smaller scale, nor one below the target's smallest.
         pinned: Parameters that are not to be computed: pins and what the model brought along.
     """
 
     default: Method
     overrides: Mapping[str, Method] = field(default_factory=dict)
-    weight_method: str = "minmax"
+    weight_method: str = "default"
+    min_weight_scale: float = 0.0
     pinned: Pinned = field(default_factory=dict)
 
 
@@ -87,12 +101,18 @@ def choose_params(
     chooser = _Chooser(graph, plan, stats, target, choice)
     limited = limit_activations(graph, plan, chooser.run(), target, choice.pinned.keys())
     activations = limited.params
-    weights = weight_params(graph, plan, choice.pinned, choice.weight_method, target.min_scale)
+    smallest = max(target.min_scale, choice.min_weight_scale)
+    weights = weight_params(graph, plan, choice.pinned, choice.weight_method, smallest)
     chosen = Chosen(
         params=activations,
         methods=chooser.methods
         | {name: f"{chooser.methods[name]}, shift limits" for name in limited.moved}
-        | {n: "pinned" if n in choice.pinned else choice.weight_method for n in weights.values},
+        | {
+            name: "pinned"
+            if name in choice.pinned
+            else method_for(found.spec, choice.weight_method)
+            for name, found in weights.values.items()
+        },
         without_biases=ParamSet(
             values={**activations.values, **weights.values},
             edges={**activations.edges, **weights.edges},
@@ -164,21 +184,23 @@ class _Chooser:
             self.methods[name] = method
 
     def _range(self, roots: Iterable[str], spec: QuantSpec, members: list[str]) -> TensorRange:
-        known = self._known_range(members)
+        known = self._known_range(members, spec)
         if known is not None:
             return known
         method = next(
             (self._choice.overrides[name] for name in members if name in self._choice.overrides),
             self._choice.default,
         )
-        seen = self._seen(list(roots), members, weighed=method.definition.weighed)
-        return self._with_fills(method.definition.function(seen, spec, method.percentile), members)
+        seen = self._seen(list(roots), members, spec, weighed=method.definition.weighed)
+        return self._with_fills(method.range_of(seen, spec), members)
 
-    def _seen(self, roots: list[str], members: list[str], *, weighed: bool) -> TensorStats:
+    def _seen(
+        self, roots: list[str], members: list[str], spec: QuantSpec, *, weighed: bool
+    ) -> TensorStats:
         """Statistics of all `roots` as the range method of `members` is to see them."""
         stats = [self._stats_of(name) for name in roots]
         if len(members) == 1:
-            limits = useful_interval(self._graph, members[0])
+            limits = useful_interval(self._graph, members[0], spec.dtype.bits)
             stats = [clamp(found, *limits) for found in stats]
         if weighed:
             importance = [self._importance.get(name) for name in roots]
@@ -197,8 +219,12 @@ class _Chooser:
         node = self._graph.producers.get(value)
         return node is not None and node.op_type in _BOUNDED
 
-    def _known_range(self, members: list[str]) -> TensorRange | None:
-        """A range that the operator itself guarantees (Softmax: 0..1), for values of their own."""
+    def _known_range(self, members: list[str], spec: QuantSpec) -> TensorRange | None:
+        """A range that the operator itself guarantees (Softmax: 0..1), for values of their own.
+
+        Facts state it for 8 bits, where it ends one step before the bound of the operator; so it
+        does for other types, whose steps are others.
+        """
         if len(members) != 1:
             return None
         node = self._graph.producers.get(members[0])
@@ -206,6 +232,9 @@ class _Chooser:
         if support is None or support.output_range is None:
             return None
         low, high = support.output_range
+        if spec.dtype.bits != 8:
+            bound = high + (high - low) / 255.0
+            high = bound - (bound - low) / 2.0**spec.dtype.bits
         return TensorRange(minimum=low, maximum=high, method="known")
 
     def _with_fills(self, chosen: TensorRange, members: list[str]) -> TensorRange:

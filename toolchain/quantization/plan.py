@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
-from toolchain.core.operators import data_inputs, traits, weight_axis, weight_input
+from toolchain.core.operators import (
+    data_inputs,
+    reduction_axis,
+    traits,
+    weight_axis,
+    weight_input,
+)
 from toolchain.core.quant import (
     Edge,
+    Granularity,
+    PerBlock,
     PerChannel,
     PerTensor,
     QuantParams,
@@ -37,6 +46,7 @@ def make_plan(
     target: TargetSpec,
     *,
     bias_dtype: DType,
+    input_dtype: DType | None = None,
     fixed: Mapping[str, QuantParams] | None = None,
     precision: Mapping[str, NodePrecision] | None = None,
 ) -> QuantPlan:
@@ -44,17 +54,20 @@ def make_plan(
 
     Args:
         graph: The float graph.
-        target: Facts of the hardware.
+        target: Facts of the hardware, with the types of activations and weights as chosen.
         bias_dtype: INT32, or FLOAT32 for biases that stay in float.
+        input_dtype: How model inputs are stored; None: as other activations, FLOAT32: not at all.
         fixed: Parameters that the model brought along; their values are stored in just that way.
-        precision: What rules ask, by node name.
+        precision: What is asked of single nodes, by name.
     """
-    return _Planner(graph, target, bias_dtype, fixed or {}, precision or {}).plan()
+    types = _Types(input_dtype, bias_dtype)
+    return _Planner(graph, target, types, fixed or {}, precision or {}).plan()
 
 
 def runs_on_integers(node: NodeView, target: TargetSpec, precision: NodePrecision) -> bool:
-    """True if the target can run `node` on integers and no rule asks for float."""
-    if precision.input_dtype is DType.FLOAT32 or precision.weight_dtype is DType.FLOAT32:
+    """True if the target can run `node` on integers and neither rule nor cut asks for float."""
+    asked = (precision.input_dtype, precision.weight_dtype)
+    if precision.behind_cut or DType.FLOAT32 in asked:
         return False
     if precision.output_dtype is DType.FLOAT32 and node.op_type not in ACCUMULATING:
         return False
@@ -68,6 +81,13 @@ def runs_on_integers(node: NodeView, target: TargetSpec, precision: NodePrecisio
     return not target.violations(node)
 
 
+class _Types(NamedTuple):
+    """Types that are no property of single nodes."""
+
+    input: DType | None
+    bias: DType
+
+
 class _Planner:
     """Builds one plan; lives for the length of one call."""
 
@@ -75,13 +95,13 @@ class _Planner:
         self,
         graph: GraphView,
         target: TargetSpec,
-        bias_dtype: DType,
+        types: _Types,
         fixed: Mapping[str, QuantParams],
         precision: Mapping[str, NodePrecision],
     ) -> None:
         self._graph = graph
         self._target = target
-        self._bias_dtype = bias_dtype
+        self._types = types
         self._fixed = fixed
         self._precision = precision
         self._specs: dict[str, QuantSpec] = {}
@@ -97,8 +117,9 @@ class _Planner:
     def plan(self) -> QuantPlan:
         """Visit inputs, then nodes in order, then tie the values that must share parameters."""
         for value in self._graph.inputs:
-            if value.dtype is DType.FLOAT32 and self._read_by_integers(value.name):
-                self._store(value.name, self._target.activation)
+            stored = self._types.input is not DType.FLOAT32 or value.name in self._fixed
+            if stored and value.dtype is DType.FLOAT32 and self._read_by_integers(value.name):
+                self._store(value.name, self._activation(self._types.input))
         moving: list[NodeView] = []
         for node in self._graph.nodes:
             if node.name in self._integer and self._is_move(node):
@@ -145,10 +166,12 @@ class _Planner:
         ]
         if not stored:
             return False
-        self._read(node, stored[0])
+        asked = self._precision.get(node.name, _DEFAULT).input_dtype
+        spec = stored[0] if asked is None else replace(stored[0], dtype=asked)
+        self._read(node, spec)
         for output in node.outputs:
             if output.name:
-                self._store(output.name, stored[0])
+                self._store(output.name, spec)
         return True
 
     def _plan_compute(self, node: NodeView) -> None:
@@ -169,8 +192,8 @@ class _Planner:
 
     def _bias_spec(self) -> QuantSpec:
         if not self._target.bias.own_scale:
-            return QuantSpec(dtype=self._bias_dtype, symmetric=True, granularity=PerChannel(0))
-        return replace(self._target.weight, dtype=self._bias_dtype, granularity=PerTensor())
+            return QuantSpec(dtype=self._types.bias, symmetric=True, granularity=PerChannel(0))
+        return replace(self._target.weight, dtype=self._types.bias, granularity=PerTensor())
 
     def _read(self, node: NodeView, spec: QuantSpec) -> None:
         """Make every data input of `node` arrive as integers of `spec`'s type."""
@@ -201,15 +224,36 @@ class _Planner:
         if weight is None or known.weight is None:
             return
         spec = self._target.weight
-        if isinstance(spec.granularity, PerChannel):
-            spec = replace(spec, granularity=PerChannel(weight_axis(node)))
         if asked.weight_dtype is not None:
             spec = replace(spec, dtype=asked.weight_dtype)
-        self._read_constant(Edge(weight.name, node.name, known.weight), weight, spec)
+        spec = replace(spec, granularity=self._weight_granularity(node, weight, spec))
+        edge = Edge(weight.name, node.name, known.weight)
+        self._read_constant(edge, weight, spec)
+        stored = self._conversions.get(edge) or self._specs[weight.name]
         bias = None if known.bias is None else node.input(known.bias)
         if bias is None or known.bias is None or not bias.is_constant:
             return
-        if self._bias_dtype is not DType.FLOAT32:
+        # Products of weights per block are summed in float, and so is their bias.
+        in_blocks = isinstance(stored.granularity, PerBlock)
+        if self._types.bias is not DType.FLOAT32 and not in_blocks:
             edge = Edge(bias.name, node.name, known.bias)
             self._integer_edges.add(edge)
             self._conversions[edge] = self._bias_spec()
+
+    def _weight_granularity(
+        self, node: NodeView, weight: ValueView, spec: QuantSpec
+    ) -> Granularity:
+        """As the target has it, along the axes of this node; blocks only of 4 bits.
+
+        A weight whose input channels fit one block has one scale per output channel, and so has
+        that of a transposed convolution, whose products are not summed channel by channel.
+        """
+        match self._target.weight.granularity:
+            case PerTensor():
+                return PerTensor()
+            case PerBlock(_, size) if spec.dtype.bits == 4 and node.op_type != "ConvTranspose":
+                axis = reduction_axis(node)
+                length = 0 if weight.constant is None else weight.constant.shape[axis]
+                return PerBlock(axis, size) if length > size else PerChannel(weight_axis(node))
+            case _:
+                return PerChannel(weight_axis(node))

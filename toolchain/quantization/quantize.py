@@ -194,12 +194,14 @@ def _choice(graph: GraphView, plan: QuantPlan, given: Quantization) -> RangeChoi
     default = Method(
         definition=lookup(given.methods, options.method, "range method", "quantize.method"),
         percentile=options.percentile,
+        percentile_16bit=max(options.percentile, options.percentile_16bit),
     )
     min_scale = given.target.min_scale
     return RangeChoice(
         default=default,
         overrides=_overrides(graph, plan, given, default),
         weight_method=options.weight_method,
+        min_weight_scale=options.min_weight_scale or 0.0,
         pinned=fixed_functions(given.fixed) | pin_functions(given.pins, min_scale),
     )
 
@@ -220,7 +222,13 @@ def _overrides(
             if asked.method is None
             else lookup(given.methods, asked.method, "range method", where)
         )
-        method = Method(definition=definition, percentile=asked.percentile or default.percentile)
+        # A percentile of its own holds for the node whatever its type.
+        general = asked.percentile is None
+        method = Method(
+            definition=definition,
+            percentile=asked.percentile or default.percentile,
+            percentile_16bit=default.percentile_16bit if general else None,
+        )
         for output in node.outputs:
             found[plan.fused.get(output.name, output.name)] = method
     return found

@@ -9,15 +9,17 @@ import numpy as np
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView
 from toolchain.core.operators import data_inputs, traits, weight_input
-from toolchain.core.quant import Edge, ParamSet, PerChannel, QuantParams, QuantPlan
+from toolchain.core.quant import Edge, ParamSet, PerBlock, PerChannel, QuantParams, QuantPlan
 from toolchain.core.reports import FloatRow, QuantReport, QuantRow
 from toolchain.core.target import TargetSpec
 from toolchain.graph.macs import macs
 from toolchain.quantization.plan import runs_on_integers
-from toolchain.quantization.precision import NodePrecision
+from toolchain.quantization.precision import CUT_REASON, NodePrecision
 
-RULE_REASON = "a mixed-precision rule asks for float"
+RULE_REASON = "a rule or the precision level asks for float"
 """Why a node runs in float that could run on integers."""
+ASKED_REASONS = frozenset({RULE_REASON, CUT_REASON})
+"""Reasons of the user's own."""
 
 
 def quant_report(
@@ -63,6 +65,8 @@ def float_reason(
     asked = precision or NodePrecision()
     if not any(value.dtype == "float32" for _, value in data_inputs(node)):
         return None
+    if asked.behind_cut:
+        return CUT_REASON
     if runs_on_integers(node, target, asked):
         edges = [Edge(v.name, node.name, i) for i, v in data_inputs(node)]
         read = [
@@ -89,17 +93,25 @@ def _role(graph: GraphView, name: str) -> str:
     return "constant" if graph.values[name].is_constant else "activation"
 
 
+def _granularity(params: QuantParams) -> str:
+    match params.spec.granularity:
+        case PerChannel(axis) if params.scale.ndim == 1:
+            return f"per_channel({axis})"
+        case PerBlock(axis, size):
+            return f"per_block({axis}, {size})"
+        case _:
+            return "per_tensor"
+
+
 def _row(name: str, role: str, params: QuantParams, method: str) -> QuantRow:
     spec = params.spec
-    channels = isinstance(spec.granularity, PerChannel) and params.scale.ndim == 1
-    axis = spec.granularity.axis if isinstance(spec.granularity, PerChannel) else 0
     scale = np.float32(params.scale.reshape(-1)[0])
     point = int(params.zero_point.reshape(-1)[0])
     return QuantRow(
         value=name,
         role=role,
         dtype=spec.dtype,
-        granularity=f"per_channel({axis})" if channels else "per_tensor",
+        granularity=_granularity(params),
         scale=float(scale),
         zero_point=point,
         minimum=float((spec.qmin - point) * scale),

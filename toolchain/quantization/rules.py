@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView
 from toolchain.core.operators import data_inputs, traits, weight_input
-from toolchain.core.options import PrecisionRule
+from toolchain.core.options import PrecisionRule, QuantizeOptions
 from toolchain.core.quant import Edge, QuantPlan
 from toolchain.core.reports import RuleEffect
 from toolchain.core.target import Support, TargetSpec
 from toolchain.errors import Code, ConfigError, Problem, QuantizationError
-from toolchain.quantization.precision import NodePrecision
+from toolchain.quantization.levels import stays_float
+from toolchain.quantization.precision import CUT_REASON, NodePrecision
+from toolchain.quantization.roles import RULE_DTYPES, of_inputs, of_outputs, rule_problems
 
 WHOLE_GRAPH = "DEFAULT"
 _BY_SUBGRAPH, _BY_TYPE, _BY_NODE = range(3)
@@ -24,9 +26,18 @@ _BY_SUBGRAPH, _BY_TYPE, _BY_NODE = range(3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What all rules together ask of one node, each setting with the rule it came from."""
+    """What is asked of one node: by rules, each setting with the rule it came from, or of all.
+
+    Attributes:
+        precision: Types, those that a level of precision or the options of all nodes mean included.
+        precision_level: Level that a rule sets, where it differs from that of all nodes for it.
+        method: Range method that a rule sets.
+        percentile: Percentile that a rule sets.
+        origins: Setting to the number of its rule.
+    """
 
     precision: NodePrecision = field(default_factory=NodePrecision)
+    precision_level: int | None = None
     method: str | None = None
     percentile: float | None = None
     origins: Mapping[str, int]
@@ -39,17 +50,20 @@ class _Claim:
     value: object
 
 
-_DTYPES = ("input_dtype", "output_dtype", "weight_dtype")
-SETTINGS = (*_DTYPES, "method", "percentile")
+SETTINGS = (*RULE_DTYPES, "precision_level", "method", "percentile")
 
 
 def settle(
-    rules: Sequence[PrecisionRule], graph: GraphView, target: TargetSpec
+    rules: Sequence[PrecisionRule],
+    graph: GraphView,
+    target: TargetSpec,
+    options: QuantizeOptions | None = None,
 ) -> dict[str, Asked]:
-    """What the rules ask of each node they select, by node name.
+    """What rules, levels and types of roles ask of single nodes, by node name.
 
     Rules by node name win over rules by operator type, those over subgraphs; of one kind the later
-    wins. Each setting is decided by itself.
+    wins. Each setting is decided by itself. A type that a rule sets wins over a level of precision,
+    and all rules over `options`, which hold for all nodes; `target` has their types as defaults.
 
     Raises:
         ConfigError: Rules that select nothing, or types the target does not have; all of them.
@@ -57,7 +71,7 @@ def settle(
     problems: list[Problem] = []
     claims: dict[str, dict[str, _Claim]] = {}
     for number, rule in enumerate(rules):
-        problems += _dtype_problems(number, rule, target)
+        problems += rule_problems(number, rule, target)
         try:
             priority, nodes = _select(number, rule, graph)
         except ConfigError as error:
@@ -67,7 +81,55 @@ def settle(
             _claim(claims.setdefault(node.name, {}), priority, number, rule)
     if problems:
         raise ConfigError.of(problems)
-    return {name: _asked(found) for name, found in claims.items()}
+    return _settled(claims, graph, target, options or QuantizeOptions())
+
+
+def _settled(
+    claims: Mapping[str, Mapping[str, _Claim]],
+    graph: GraphView,
+    target: TargetSpec,
+    options: QuantizeOptions,
+) -> dict[str, Asked]:
+    outputs = of_outputs(graph, target, options.output_dtype)
+    inputs = of_inputs(graph, target, options.input_dtype)
+    settled: dict[str, Asked] = {}
+    for node in graph.nodes:
+        roles = {**_dtypes(inputs.get(node.name)), **_dtypes(outputs.get(node.name))}
+        found = dict(claims.get(node.name, {}))
+        level = _level(node, found, options.precision_level)
+        if stays_float(node, level):
+            roles["input_dtype"] = DType.FLOAT32
+        if found or roles:
+            settled[node.name] = _asked(found, roles)
+    return settled
+
+
+def _dtypes(precision: NodePrecision | None) -> dict[str, DType]:
+    """The types that `precision` sets, by setting."""
+    return {
+        name: value
+        for name in RULE_DTYPES
+        if precision is not None and (value := getattr(precision, name)) is not None
+    }
+
+
+def _level(node: NodeView, found: dict[str, _Claim], general: int) -> int:
+    """The level of `node`; the claim goes where it means no more than the `general` level."""
+    claim = found.get("precision_level")
+    level = claim.value if claim is not None and isinstance(claim.value, int) else general
+    if stays_float(node, level) == stays_float(node, general):
+        found.pop("precision_level", None)
+    return level
+
+
+def behind_cut(asked: Mapping[str, Asked], nodes: Iterable[str]) -> dict[str, Asked]:
+    """`asked`, but `nodes` run in float whatever rules ask of them."""
+    cut_off = NodePrecision(behind_cut=True)
+    found = dict(asked)
+    for name in nodes:
+        origins = asked[name].origins if name in asked else {}
+        found[name] = Asked(precision=cut_off, origins=origins)
+    return found
 
 
 def _claim(found: dict[str, _Claim], priority: int, number: int, rule: PrecisionRule) -> None:
@@ -77,30 +139,22 @@ def _claim(found: dict[str, _Claim], priority: int, number: int, rule: Precision
             found[setting] = _Claim(priority, number, value)
 
 
-def _asked(found: Mapping[str, _Claim]) -> Asked:
+def _asked(found: Mapping[str, _Claim], roles: Mapping[str, DType]) -> Asked:
     values = {name: claim.value for name, claim in found.items()}
-    names = {item.name for item in fields(NodePrecision)}
-    method, percentile = values.get("method"), values.get("percentile")
+    ruled = {name: DType(str(values[name])) for name in RULE_DTYPES if name in values}
+    dtypes = {**roles, **ruled}
+    level, method, percentile = (values.get(s) for s in ("precision_level", "method", "percentile"))
     return Asked(
-        precision=NodePrecision(**{k: DType(str(v)) for k, v in values.items() if k in names}),
+        precision=NodePrecision(
+            input_dtype=dtypes.get("input_dtype"),
+            output_dtype=dtypes.get("output_dtype"),
+            weight_dtype=dtypes.get("weight_dtype"),
+        ),
+        precision_level=level if isinstance(level, int) else None,
         method=None if method is None else str(method),
         percentile=percentile if isinstance(percentile, float) else None,
         origins={name: claim.rule for name, claim in found.items()},
     )
-
-
-def _dtype_problems(number: int, rule: PrecisionRule, target: TargetSpec) -> Iterable[Problem]:
-    for setting in _DTYPES:
-        dtype = getattr(rule, setting)
-        allowed = target.weight_dtypes if setting == "weight_dtype" else target.activation_dtypes
-        if dtype is not None and dtype not in allowed:
-            yield Problem(
-                code=Code.BAD_VALUE,
-                message=f"Target `{target.name}` cannot do this type",
-                where=f"mixed_precision.rules[{number}].{setting}",
-                got=dtype,
-                allowed=", ".join(allowed),
-            )
 
 
 def _select(number: int, rule: PrecisionRule, graph: GraphView) -> tuple[int, tuple[NodeView, ...]]:
@@ -200,7 +254,7 @@ def effects(
     for node, request in selected:
         for setting, number in request.origins.items():
             where = f"mixed_precision.rules[{number}]"
-            wanted = f"{setting} = {_value(request, setting)}"
+            wanted = f"{setting} = {getattr(rules[number], setting)}"
             reason = _not_applied(node, setting, request, plan, target)
             if reason is None:
                 silent.discard(number)
@@ -218,7 +272,7 @@ def effects(
 
 
 def _value(request: Asked, setting: str) -> object:
-    holder = request.precision if setting in _DTYPES else request
+    holder = request.precision if setting in RULE_DTYPES else request
     return getattr(holder, setting)
 
 
@@ -254,6 +308,8 @@ def _not_applied(
     node: NodeView, setting: str, request: Asked, plan: QuantPlan, target: TargetSpec
 ) -> str | None:
     """Why `setting` did not take effect on `node`, or None if it did."""
+    if request.precision.behind_cut:
+        return CUT_REASON
     match setting:
         case "input_dtype":
             return _input_not_applied(node, request.precision.input_dtype, plan)
@@ -261,6 +317,8 @@ def _not_applied(
             return _output_not_applied(node, request.precision.output_dtype, plan, target)
         case "weight_dtype":
             return _weight_not_applied(node, request.precision.weight_dtype, plan)
+        case "precision_level":
+            return None  # only levels that make a difference are kept
         case _:
             return _method_not_applied(node, plan, target)
 

@@ -29,20 +29,37 @@ _INTERVALS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 
+_WIDE_INTERVALS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        **_INTERVALS,
+        # The same with 2**-20, less than any 16-bit step.
+        "Sigmoid": (-14.0, 14.0),
+        "Tanh": (-7.4, 7.4),
+        "Swish": (-17.0, _INFINITY),
+        "Gelu": (-5.5, _INFINITY),
+    }
+)
 
-def useful_interval(graph: GraphView, value: str) -> tuple[float, float]:
-    """The interval outside of which no reader of `value` changes its result, else infinite."""
+
+def useful_interval(graph: GraphView, value: str, bits: int = 8) -> tuple[float, float]:
+    """The interval outside of which no reader of `value` changes its result, else infinite.
+
+    `bits` is the width in which the value is stored.
+    """
     uses = graph.uses(value)
     if not uses or value in graph.output_names:
         return -_INFINITY, _INFINITY
-    intervals = [_interval(use.node) if use.position == 0 else None for use in uses]
-    known = [interval for interval in intervals if interval is not None]
-    if len(known) != len(intervals):
+    known = _INTERVALS if bits <= 8 else _WIDE_INTERVALS
+    intervals = [_interval(use.node, known) if use.position == 0 else None for use in uses]
+    found = [interval for interval in intervals if interval is not None]
+    if len(found) != len(intervals):
         return -_INFINITY, _INFINITY
-    return min(low for low, _ in known), max(high for _, high in known)
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
-def _interval(node: NodeView) -> tuple[float, float] | None:
+def _interval(
+    node: NodeView, known: Mapping[str, tuple[float, float]]
+) -> tuple[float, float] | None:
     if node.op_type == "Swish" and node.float_attribute("alpha", 1.0) != 1.0:
         return None
     if node.op_type == "HardSigmoid":
@@ -56,7 +73,7 @@ def _interval(node: NodeView) -> tuple[float, float] | None:
             -_INFINITY if low is None else float(low.reshape(-1)[0]),
             _INFINITY if high is None else float(high.reshape(-1)[0]),
         )
-    return _INTERVALS.get(node.op_type)
+    return known.get(node.op_type)
 
 
 def clamp(stats: TensorStats, low: float, high: float) -> TensorStats:

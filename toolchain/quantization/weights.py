@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from toolchain.calibration.ranges.weights import weight_range
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.operators import data_inputs, traits
-from toolchain.core.quant import Edge, ParamSet, PerChannel, QuantParams, QuantPlan, QuantSpec
+from toolchain.core.quant import Edge, ParamSet, PerBlock, QuantParams, QuantPlan, QuantSpec
 from toolchain.core.target import TargetSpec
 from toolchain.numerics.affine import params_from_range
 from toolchain.quantization.bias import bias_params, raise_to_bias
@@ -55,9 +55,8 @@ def weight_params(
         if name in pinned:
             params = pinned[name](spec)
         else:
-            axis = spec.granularity.axis if isinstance(spec.granularity, PerChannel) else None
             array = np.asarray(weight.value.constant, np.float32)
-            low, high = weight_range(array, axis, spec, method)
+            low, high = weight_range(array, spec, method)
             params = params_from_range(low, high, spec, min_scale)
         if weight.converted:
             edges[weight.edge] = params
@@ -72,15 +71,16 @@ def fit_biases(
     """`params` with the biases of `plan` added, and weight scales raised where one would not fit.
 
     A weight that several nodes read gets a scale large enough for the biases of all of them. Pinned
-    weights stay as they are. Where biases have scales of their own, weights and biases are brought
-    within the target's shift limits instead.
+    weights stay as they are, and so do those per block, whose biases are no integers. Where biases
+    have scales of their own, weights and biases are brought within the target's shift limits
+    instead.
     """
     if target.bias.own_scale:
         return _own_biases(graph, plan, target, pinned, params)
     values, edges = dict(params.values), dict(params.edges)
     for weight in _weights(graph, plan):
         bias, name = _bias(weight.node), weight.value.name
-        if bias is None or name in pinned:
+        if bias is None or name in pinned or isinstance(weight.spec.granularity, PerBlock):
             continue
         inputs = _input_params(weight.node, params)
         if weight.converted:

@@ -75,7 +75,7 @@ def _optimize(result: TargetResult) -> Section | None:
         stage="optimize",
         status=_status(result, "optimize"),
         lines=(_simplified(report), _proof(report)),
-        tables=(changed,) if changed.rows else (),
+        tables=tuple(table for table in (tables.surgery(report.surgery), changed) if table.rows),
     )
 
 

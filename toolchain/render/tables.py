@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         QuantReport,
         QuantRow,
         RuleEffect,
+        SurgeryRow,
     )
     from toolchain.render.results import TargetResult
 
@@ -150,6 +151,15 @@ def islands(rows: Sequence[FloatRow], total_macs: int) -> Table:
             )
             for row in rows
         ),
+    )
+
+
+def surgery(rows: Sequence[SurgeryRow]) -> Table:
+    """What the user changed in the model."""
+    return table(
+        f"Surgery ({len(rows)})",
+        "change:word where:name old:text new:text",
+        ((row.change, row.where, row.old, row.new) for row in rows),
     )
 
 

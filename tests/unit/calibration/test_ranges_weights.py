@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from toolchain.calibration.ranges.weights import weight_range
 from toolchain.core.dtypes import DType
-from toolchain.core.quant import QuantSpec
+from toolchain.core.quant import PerBlock, PerChannel, QuantSpec
 from toolchain.errors import ConfigError
 from toolchain.numerics.affine import fake_quantize, params_from_range
 
 SYMMETRIC = QuantSpec(symmetric=True)
+
+
+def along(axis: int, spec: QuantSpec) -> QuantSpec:
+    """`spec` with one scale per index along `axis`."""
+    return replace(spec, granularity=PerChannel(axis))
 
 
 def true_error(values, low, high, spec):
@@ -19,11 +26,11 @@ def true_error(values, low, high, spec):
 
 def test_minmax_by_hand():
     array = np.array([[[1.0, -4.0], [2.0, 3.0]], [[0.5, 0.25], [0.125, 1.0]]], np.float32)
-    low, high = weight_range(array, 0, SYMMETRIC, "minmax")
+    low, high = weight_range(array, along(0, SYMMETRIC), "minmax")
     assert (low.tolist(), high.tolist()) == ([-4.0, -1.0], [4.0, 1.0])
-    low, high = weight_range(array, 2, QuantSpec(), "minmax")
+    low, high = weight_range(array, along(2, QuantSpec()), "minmax")
     assert (low.tolist(), high.tolist()) == ([0.0, -4.0], [2.0, 3.0])
-    low, high = weight_range(array, None, QuantSpec(), "minmax")
+    low, high = weight_range(array, QuantSpec(), "minmax")
     assert (low.shape, float(low), float(high)) == ((), -4.0, 3.0)
 
 
@@ -33,8 +40,8 @@ def test_minmax_by_hand():
 @pytest.mark.parametrize("axis", [0, 1])
 def test_mse_takes_the_best_factor_of_every_channel(spec, axis):
     array = np.random.default_rng(0).standard_t(3, (6, 5, 3, 3)).astype(np.float32)
-    low, high = weight_range(array, axis, spec, "mse")
-    widest_low, widest_high = weight_range(array, axis, spec, "minmax")
+    low, high = weight_range(array, along(axis, spec), "mse")
+    widest_low, widest_high = weight_range(array, along(axis, spec), "minmax")
     for channel in range(array.shape[axis]):
         values = np.take(array, channel, axis)
         errors = [
@@ -46,7 +53,42 @@ def test_mse_takes_the_best_factor_of_every_channel(spec, axis):
 
 
 def test_zero_channels_and_unknown_methods():
-    low, high = weight_range(np.zeros((2, 3), np.float32), 0, SYMMETRIC, "mse")
+    low, high = weight_range(np.zeros((2, 3), np.float32), along(0, SYMMETRIC), "mse")
     assert low.tolist() == high.tolist() == [0.0, 0.0]
     with pytest.raises(ConfigError, match="no such range method"):
-        weight_range(np.zeros((2, 3), np.float32), 0, SYMMETRIC, "kl")
+        weight_range(np.zeros((2, 3), np.float32), along(0, SYMMETRIC), "kl")
+
+
+def test_blocks_by_hand():
+    """Blocks of 2 along axis 1 of (2, 4, 1): every row of two numbers has a range of its own."""
+    array = np.array([[1, -4, 2, 3], [0.5, 0.25, -8, 1]], np.float32)[:, :, None]
+    spec = replace(SYMMETRIC, granularity=PerBlock(1, 2))
+    low, high = weight_range(array, spec, "minmax")
+    assert high.tolist() == [[[4.0], [3.0]], [[0.5], [8.0]]]
+    np.testing.assert_array_equal(low, -high)
+
+
+def test_a_short_last_block():
+    array = np.array([[1.0, -4.0, 2.0]], np.float32)
+    _, high = weight_range(array, QuantSpec(symmetric=True, granularity=PerBlock(1, 2)), "mse")
+    assert high.shape == (1, 2)
+    assert high[0, 1] == 2.0
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_blocks_have_the_error_of_their_slices(axis):
+    """A block is searched as if it stood alone."""
+    array = np.random.default_rng(2).standard_t(3, (4, 4, 4)).astype(np.float32)
+    spec = QuantSpec(dtype=DType.INT4, symmetric=True, granularity=PerBlock(axis, 2))
+    _, high = weight_range(array, spec, "mse")
+    alone = np.moveaxis(array, axis, 0)[2:4, 1, 3]
+    _, expected = weight_range(alone, QuantSpec(dtype=DType.INT4, symmetric=True), "mse")
+    assert np.moveaxis(high, axis, 0)[1, 1, 3] == expected
+
+
+def test_four_bits_are_searched_and_eight_take_everything():
+    array = np.random.default_rng(3).standard_normal((2, 100)).astype(np.float32)
+    for dtype, method in ((DType.INT4, "mse"), (DType.UINT4, "mse"), (DType.INT8, "minmax")):
+        spec = along(0, QuantSpec(dtype=dtype, symmetric=True))
+        expected = weight_range(array, spec, method)
+        np.testing.assert_array_equal(weight_range(array, spec, "default"), expected)

@@ -27,6 +27,11 @@ INPUT = SMALL + "[[input]]\n"
         ),
         (SMALL + "[quantize]\npercentile = 0.9", "quantize.percentile"),
         (SMALL + '[quantize]\nmethod = "mse"\npercentile = 0.9999', "quantize.percentile"),
+        (SMALL + "[quantize]\npercentile_16bit = 0.99999", "quantize.percentile_16bit"),
+        (
+            SMALL + '[quantize]\nmethod = "percentile"\npercentile_16bit = 0.99',
+            "quantize.percentile_16bit",
+        ),
         (
             SMALL + '[quantize]\nmethod = "percentile"\n[target.vector.quantize]\nmethod = "mse"\n'
             "percentile = 0.9",
@@ -101,6 +106,8 @@ def test_a_scale_that_is_not_positive(problems):
         RULE + 'nodes = ["a"]\npercentile = 0.9\nmethod = "plugins_own"',
         RULE + 'nodes = ["a"]\nmethod = "percentile"\n[quantize]\npercentile = 0.9',
         SMALL + '[quantize]\nmethod = "percentile"\npercentile = 0.9',
+        SMALL + '[quantize]\nmethod = "percentile"\npercentile = 1.0',
+        SMALL + '[quantize]\nmethod = "percentile"\npercentile = 0.9\npercentile_16bit = 0.95',
         SMALL + '[quantize]\nmethod = "plugins_own"\npercentile = 0.9',
         SMALL + 'calibration.seed = 3\ncalibration.order = "random"',
         PIN + "scale = [1, 2]\nzero_point = 3",

@@ -87,10 +87,11 @@ def follow(page: str, folder: Path, **variables: str) -> None:
                 pytest.fail(f"a block that nothing runs: {block}")
 
 
-def test_tutorial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tutorial.md", "surgery.md"])
+def test_pages_to_follow(tmp_path: Path, page: str) -> None:
     for path in (ROOT / "configs" / "quickstart").iterdir():
         shutil.copyfile(path, tmp_path / path.name)
-    follow((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), tmp_path)
+    follow((ROOT / "docs" / page).read_text(encoding="utf-8"), tmp_path)
 
 
 def test_vendor_tutorial(make_environment: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView
-from toolchain.core.quant import PerChannel, QuantParams
+from toolchain.core.quant import PerBlock, PerChannel, QuantParams
 from toolchain.errors import Code, ModelError
 from toolchain.graph.absorb import absorb_qdq
 from toolchain.graph.load import load_model
@@ -222,15 +222,33 @@ def test_everything_that_cannot_be_taken_is_reported(absorb: Callable):
             v=np.array([0.1, 0.2, 0.3, 0.4], np.float32),
             o=np.zeros(4, np.int8),
             k=np.ones((4, 4), np.int8),
-            b=np.ones((4, 2), np.float32),
+            b=np.ones((4, 3), np.float32),
             zero=np.float32(0),
         )
     assert [(p.code, p.message, p.where) for p in caught.value.problems] == [
-        (Code.QDQ_INVALID, "An activation is quantized per channel", "q_node"),
-        (Code.QDQ_INVALID, "A tensor is quantized per block", "w_node"),
+        (Code.QDQ_INVALID, "An activation has more than one scale", "q_node"),
+        (Code.QDQ_INVALID, "Scales and blocks do not fit the tensor", "w_node"),
         (Code.QDQ_INVALID, "A scale is not finite and positive", "r_node"),
     ]
     assert all(problem.hint for problem in caught.value.problems)
+
+
+def test_constants_per_block(absorb: Callable):
+    """Blocks of 2 along axis 1, and along the last axis with a short block."""
+    body = """
+        v = DequantizeLinear<axis=1, block_size=2>(k, b)
+        w = DequantizeLinear<axis=-1, block_size=3>(k, c) n = Add(v, w) y = Add(x, n)
+    """
+    integers = np.arange(8, dtype=np.int8).reshape(2, 4)
+    b = np.array([[1, 2], [3, 4]], np.float32)
+    c = np.array([[1, 10], [100, 1000]], np.float32)
+    graph, fixed = absorb(body, "float[2,4] x", "float[2,4] y", k=integers, b=b, c=c)
+    found = {str(p.spec.granularity): graph.values[name].constant for name, p in fixed.items()}
+    assert set(found) == {str(PerBlock(1, 2)), str(PerBlock(1, 3))}
+    expected = integers * np.array([[1, 1, 2, 2], [3, 3, 4, 4]], np.float32)
+    np.testing.assert_array_equal(found[str(PerBlock(1, 2))], expected)
+    expected = integers * np.array([[1, 1, 1, 10], [100, 100, 100, 1000]], np.float32)
+    np.testing.assert_array_equal(found[str(PerBlock(1, 3))], expected)
 
 
 def test_metadata_of_the_quantized_form_goes(

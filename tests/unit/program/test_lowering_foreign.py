@@ -319,12 +319,12 @@ INVALID = {
     "per channel": (
         pair("s", "z", axis=1),
         {"s": np.array([0.1, 0.2], np.float32), "z": np.zeros(2, np.int8)},
-        "per channel",
+        "more than one scale",
     ),
     "per block": (
         pair("s", "z", axis=1, block_size=1),
         {"s": np.full((2, 2), 0.1, np.float32), "z": np.zeros((2, 2), np.int8)},
-        "per block",
+        "more than one scale",
     ),
     "a scale of 0": (
         pair("s", "z"),

@@ -163,6 +163,22 @@ def test_a_method_of_one_value(choose: Callable):
     assert (chosen.methods["h"], chosen.methods["x"]) == ("half", "minmax")
 
 
+def test_16_bits_have_a_percentile_of_their_own():
+    def given(stats: TensorStats, _: QuantSpec, percentile: float) -> TensorRange:
+        return TensorRange(minimum=0.0, maximum=stats.maximum * percentile, method="given")
+
+    definition = RangeMethodDef(name="given", summary="", function=given)
+    method = Method(definition=definition, percentile=0.9, percentile_16bit=0.99)
+    stats = seen(1, 4, high=1.0)
+    found = [
+        method.range_of(stats, QuantSpec(dtype=dtype)).maximum
+        for dtype in (DType.INT8, DType.INT16, DType.UINT16)
+    ]
+    assert found == [0.9, 0.99, 0.99]
+    alone = Method(definition=definition, percentile=0.8)
+    assert alone.range_of(stats, QuantSpec(dtype=DType.INT16)).maximum == 0.8
+
+
 def test_default_gives_up_a_channel_that_does_not_matter(choose: Callable):
     """Channel 0 reaches 100 and is multiplied by next to nothing, channel 1 is normal."""
     rng = np.random.default_rng(0)

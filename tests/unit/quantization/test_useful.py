@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -38,6 +39,22 @@ def test_interval(make_text_model: Callable, graph_of: Callable, body, expected)
         high=np.float32(6),
     )
     assert useful_interval(graph_of(model), "h") == expected
+
+
+def test_16_bits_tell_more_apart(make_text_model: Callable, graph_of: Callable):
+    """Beyond the interval each function is within half a step of 2**-16 of its limit."""
+    for op_type, limit in (("Sigmoid", 1.0), ("Tanh", 1.0), ("Swish", 0.0), ("Gelu", 0.0)):
+        model = make_text_model(f"h = Neg(x) y = {op_type}(h)", "float[4] x", "float[4] y")
+        low, high = useful_interval(graph_of(model), "h", bits=16)
+        end = high if limit else low
+        function = {
+            "Sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+            "Tanh": math.tanh,
+            "Swish": lambda x: x / (1 + math.exp(-x)),
+            "Gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+        }[op_type]
+        assert abs(function(end) - limit) < 2.0**-17
+        assert abs(function(end / 2) - limit) > 2.0**-17
 
 
 def test_a_model_output_is_read_by_everybody(make_text_model: Callable, graph_of: Callable):

@@ -6,35 +6,49 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolchain.core.quant import Granularity, PerBlock, PerChannel, PerTensor
 from toolchain.errors import Code, ConfigError
 from toolchain.numerics.affine import params_from_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from toolchain.core.dtypes import Array
     from toolchain.core.quant import QuantSpec
 
-WEIGHT_METHODS = ("minmax", "mse")
+WEIGHT_METHODS = ("default", "minmax", "mse")
 """What `quantize.weight_method` may be."""
 
 _FACTORS = np.linspace(1.0, 0.5, 51)
 _SMALLEST_SCALE = 2.0**-126
 
 
+def method_for(spec: QuantSpec, method: str) -> str:
+    """The method behind `default`: `mse` where there are few integers, up to 4 bits, else `minmax`.
+
+    With 16 integers the largest weights are worth less than the resolution of all others; with 256
+    the two hardly differ.
+    """
+    if method != "default":
+        return method
+    return "mse" if spec.dtype.bits <= 4 else "minmax"
+
+
 def weight_range(
-    array: NDArray[np.float32], axis: int | None, spec: QuantSpec, method: str
+    array: NDArray[np.float32], spec: QuantSpec, method: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Minimum and maximum of a weight, per channel along `axis` or of the whole tensor.
+    """Minimum and maximum of a weight, of every channel or block that `spec` gives a scale.
 
     `minmax` takes the extremes. `mse` shrinks them by each of 51 factors from 1.0 to 0.5 and keeps,
-    per channel, the one with the least squared error over the real elements; the larger factor
-    wins a tie. Ranges contain 0, and are mirrored if `spec` is symmetric.
+    per scale, the one with the least squared error over the real elements; the larger factor
+    wins a tie. `default` is one of the two, see `method_for`. Ranges contain 0, and are mirrored if
+    `spec` is symmetric.
 
     Returns:
-        Two float64 arrays of shape (channels,), or () where `axis` is None.
+        Two float64 arrays in the shape of the scales (`QuantParams`).
 
     Raises:
-        ConfigError: `method` is neither of the two.
+        ConfigError: There is no such method.
     """
     if method not in WEIGHT_METHODS:
         raise ConfigError(
@@ -44,17 +58,44 @@ def weight_range(
             got=method,
             allowed=", ".join(WEIGHT_METHODS),
         )
-    rows = array.reshape(1, -1) if axis is None else np.moveaxis(array, axis, 0)
-    rows = np.ascontiguousarray(rows.reshape(rows.shape[0], -1), np.float32)
+    rows = _rows(np.asarray(array, np.float32), spec.granularity)
     low = np.minimum(rows.min(axis=1, initial=0.0), 0.0).astype(np.float64)
     high = np.maximum(rows.max(axis=1, initial=0.0), 0.0).astype(np.float64)
     if spec.symmetric:
         high = np.maximum(-low, high)
         low = -high
-    if method == "mse":
+    if method_for(spec, method) == "mse":
         factor = _best_factor(rows, low, high, spec)
         low, high = low * factor, high * factor
-    return (low[0], high[0]) if axis is None else (low, high)
+    shaped = [_in_shape(ends, array.shape, spec.granularity) for ends in (low, high)]
+    return shaped[0], shaped[1]
+
+
+def _rows(array: NDArray[np.float32], granularity: Granularity) -> NDArray[np.float32]:
+    """One row for every scale, in the order of the scales but for blocks: their axis is last."""
+    match granularity:
+        case PerTensor():
+            return array.reshape(1, -1)
+        case PerChannel(axis):
+            rows = np.moveaxis(array, axis, 0)
+            return np.ascontiguousarray(rows.reshape(rows.shape[0], -1))
+        case PerBlock(axis, size):
+            moved = np.moveaxis(array, axis, -1)
+            # Zeros that fill a short block change neither its range nor its error.
+            fill = [(0, 0)] * (array.ndim - 1) + [(0, -array.shape[axis] % size)]
+            return np.ascontiguousarray(np.pad(moved, fill)).reshape(-1, size)
+
+
+def _in_shape(ends: Array, shape: tuple[int, ...], granularity: Granularity) -> Array:
+    """One number per row of `_rows` in the shape of the scales."""
+    match granularity:
+        case PerTensor():
+            return ends.reshape(())
+        case PerChannel():
+            return ends
+        case PerBlock(axis, _):
+            others = shape[:axis] + shape[axis + 1 :]
+            return np.moveaxis(ends.reshape(*others, -1), -1, axis)
 
 
 def _best_factor(

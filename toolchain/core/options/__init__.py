@@ -21,16 +21,24 @@ from toolchain.core.options.mixed_precision import MixedPrecisionOptions, Precis
 from toolchain.core.options.optimize import OptimizeOptions
 from toolchain.core.options.quantize import QuantizeOptions, Unsupported
 from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order, Pair
+from toolchain.core.options.surgery import (
+    AttributeValue,
+    ConstantPatch,
+    NodePatch,
+    SurgeryOptions,
+)
 
 __all__ = [
     "PRESETS",
     "STRICT",
+    "AttributeValue",
     "BuildOptions",
     "CalibrationOptions",
     "CheckOptions",
     "Color",
     "CompareOptions",
     "CompileOptions",
+    "ConstantPatch",
     "Doc",
     "EvaluationOptions",
     "Filter",
@@ -39,6 +47,7 @@ __all__ = [
     "Layout",
     "Metric",
     "MixedPrecisionOptions",
+    "NodePatch",
     "OptimizeOptions",
     "Order",
     "Pair",
@@ -47,5 +56,6 @@ __all__ = [
     "RangePin",
     "RawDtype",
     "Scope",
+    "SurgeryOptions",
     "Unsupported",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le
 
 from toolchain.core.dtypes import DType
 from toolchain.core.options.doc import STRICT, Doc
@@ -39,12 +39,18 @@ class PrecisionRule:
         None
     )
     weight_dtype: Annotated[DType | None, Doc("Type in which their weights are stored.")] = None
+    precision_level: Annotated[
+        int | None,
+        Ge(0),
+        Le(3),
+        Doc("`quantize.precision_level` for these nodes; a dtype that a rule sets wins over it."),
+    ] = None
     method: Annotated[str | None, Doc("Range method of their outputs.")] = None
     percentile: Annotated[
         float | None,
         Gt(0.5),
         Le(1.0),
-        Doc("Percentile of their outputs, with the method `percentile`."),
+        Doc("Percentile of their outputs in any type, with the method `percentile`."),
     ] = None
 
 

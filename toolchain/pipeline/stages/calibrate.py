@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,15 +32,21 @@ class Observed:
 
 
 def calibrate(
-    context: BuildContext, model: Path, graph: GraphView, plan: QuantPlan, samples: Prepared
+    context: BuildContext,
+    model: Path,
+    graph: GraphView,
+    plan: QuantPlan,
+    samples: Prepared,
+    tail: Set[str] = frozenset(),
 ) -> Observed:
     """Statistics of every value that `plan` may need, from the cache wherever they are there.
 
     The values of the sweep depend on the graph alone, not on the target or on what was swept
     before: all targets share it, and a target added later finds it. What this plan stores beyond
-    them (a rule asks for it, or the target absorbs less than others) is swept on its own.
+    them (a rule asks for it, or the target absorbs less than others) is swept on its own. What the
+    nodes `tail` compute stays in float and is not observed.
     """
-    values = values_to_observe(graph)
+    values = values_to_observe(graph, tail)
     observed = _swept(context, model, values, samples)
     further = further_values(graph, plan, values)
     if not further:
@@ -54,16 +60,17 @@ def calibrate(
     return Observed(stats={**observed.stats, **more.stats}, report=report)
 
 
-def values_to_observe(graph: GraphView) -> tuple[str, ...]:
+def values_to_observe(graph: GraphView, tail: Set[str] = frozenset()) -> tuple[str, ...]:
     """Every value that most targets may need statistics of.
 
-    Left out is what stands in front of an activation that targets absorb, and so never store.
+    Left out is what stands in front of an activation that targets absorb, and so never store, and
+    what the nodes `tail` compute.
     """
-    skipped = {
-        node.outputs[0].name
-        for node in graph.nodes
-        if node.op_type in CLAMPING and absorbed_activation(graph, node, ABSORBED) is not None
-    }
+    skipped = {value.name for node in graph.nodes if node.name in tail for value in node.outputs}
+    for node in graph.nodes:
+        behind = absorbed_activation(graph, node, ABSORBED) if node.op_type in CLAMPING else None
+        if behind is not None and behind.name not in tail:
+            skipped.add(node.outputs[0].name)
     return observed_values(graph, skipped)
 
 

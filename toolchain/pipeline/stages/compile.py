@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
+from toolchain.graph.downgrade import write_in_opset
+from toolchain.graph.opset import OPSET
 from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
@@ -51,18 +54,19 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         lower = LowerRequest(target=context.target, graph=graph, name=context.name)
         program = context.hooks.lower(lower)
         (folder / FILES).mkdir()
-        artifact = context.hooks.compile(
-            CompileRequest(
-                target=context.target,
-                platform=options.platform,
-                model=ModelArtifact(path=qdq, digest=model_digest(qdq)),
-                program=program,
-                folder=folder / FILES,
-                name=context.name,
-                options=options.compile,
-                target_options=options.target_options,
+        with context.workspace.scratch() as scratch:
+            artifact = context.hooks.compile(
+                CompileRequest(
+                    target=context.target,
+                    platform=options.platform,
+                    model=_handed_out(context, state, qdq, scratch),
+                    program=program,
+                    folder=folder / FILES,
+                    name=context.name,
+                    options=options.compile,
+                    target_options=options.target_options,
+                )
             )
-        )
         _check_files(context, folder / FILES, artifact)
         record = CompileRecord(
             files=dict(artifact.files),
@@ -72,13 +76,19 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         write_record(folder / RECORD, record)
 
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
-    parts = (quantized, options.platform, context.name, options.target_options)
+    opset = options.compile.opset
+    parts = (quantized, options.platform, context.name, opset, options.target_options)
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / RECORD, CompileRecord)
     compiled = CompiledArtifact(
         folder=stored.folder / FILES, files=record.files, program=record.program
     )
     state = replace(state.after(NAME, stored), compiled=compiled)
+    if opset is not None and state.optimize_report is not None:
+        report = state.optimize_report
+        row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
+        report = replace(report, surgery=(*report.surgery, row))
+        state = replace(state, optimize_report=report)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
     if record.unasked:
@@ -89,6 +99,15 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         )
         state = state.warn(NAME, problem)
     return state
+
+
+def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:
+    """The QDQ model in the opset asked for, proved on a sample to compute what it did before."""
+    opset = context.options.compile.opset
+    if opset is None or state.samples is None:
+        return ModelArtifact(path=qdq, digest=model_digest(qdq))
+    feeds = [state.samples.store.batch(0)]
+    return write_in_opset(qdq, folder / qdq.name, opset, feeds)
 
 
 def _check_files(context: BuildContext, folder: Path, artifact: CompiledArtifact) -> None:

@@ -9,6 +9,7 @@ from toolchain.calibration.findings import FEW_SAMPLES
 from toolchain.calibration.sources import Selection
 from toolchain.core.reports import OptimizeReport
 from toolchain.errors import Code, Problem
+from toolchain.graph.surgery import truncated
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.samples import Wanted, prepared, require_sources
@@ -33,6 +34,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         ),
     )
 
+    truncate = truncated(options.surgery)
+
     def work(folder: Path) -> None:
         result = context.hooks.optimize(
             OptimizeRequest(
@@ -43,19 +46,21 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
                 options=options.optimize,
                 passes=context.manager.passes(),
                 samples=samples.store,
+                truncate=truncate,
             )
         )
         write_record(folder / "report.json", result.report)
 
-    parts = (context.model, options.input, options.optimize, samples.digest)
+    parts = (context.model, options.input, options.optimize, truncate, samples.digest)
     # Targets that do not optimize in a way of their own have the same float graph.
     cached = context.cached if context.hooks.own("tc_optimize") else context.cached_for_all
     stored = cached(NAME, parts, work)
+    report = read_record(stored.folder / "report.json", OptimizeReport)
     state = replace(
         state.after(NAME, stored),
         samples=samples,
         optimized=stored.folder / MODEL,
-        optimize_report=read_record(stored.folder / "report.json", OptimizeReport),
+        optimize_report=replace(report, surgery=(*state.surgery, *report.surgery)),
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
@@ -68,6 +73,14 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
             where="calibration.samples",
             got=f"{found}",
             allowed=f"at least {FEW_SAMPLES}; 100 to 1000 are usual",
+        )
+        state = state.warn(NAME, problem)
+    if state.optimize_report is not None and state.optimize_report.halves:
+        problem = Problem(
+            code=Code.HALF_PRECISION,
+            message="The model is in 16-bit floats; it is read as float32, inputs and outputs too",
+            where=options.model,
+            got=f"{state.optimize_report.halves} values",
         )
         state = state.warn(NAME, problem)
     return state

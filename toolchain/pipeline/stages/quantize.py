@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolchain.core.dtypes import DType
-from toolchain.core.options import MixedPrecisionOptions, QuantizeOptions
+from toolchain.core.options import MixedPrecisionOptions
 from toolchain.core.quant import QuantParams
 from toolchain.core.reports import CalibrationReport, QuantReport, RuleEffect
-from toolchain.core.target import TargetSpec
-from toolchain.errors import Code, ConfigError, InternalError, Problem
+from toolchain.errors import Code, InternalError, Problem
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.calibrate import calibrate
 from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineRequest
 from toolchain.program.float_ops import SUPPORTED
-from toolchain.quantization.report import RULE_REASON
+from toolchain.quantization.report import ASKED_REASONS
+from toolchain.quantization.roles import configured
+from toolchain.quantization.rules import behind_cut
 from toolchain.quantization.support import check_support
+from toolchain.quantization.verify import check_roles, check_stored
 
 NAME = "quantize"
 MODEL = "quantized.onnx"
@@ -66,7 +67,7 @@ def with_result(state: BuildState, folder: Path, stage: str) -> BuildState:
         effects=record.effects,
         diagnostics=tuple(d for d in state.diagnostics if d.problem.code != Code.RUNS_IN_FLOAT),
     )
-    islands = [row for row in record.report.islands if row.reason != RULE_REASON]
+    islands = [row for row in record.report.islands if row.reason not in ASKED_REASONS]
     if islands:
         shown = ", ".join(f"{row.node} ({row.op_type})" for row in islands[:3])
         more = f" and {len(islands) - 3} more" if len(islands) > 3 else ""
@@ -89,20 +90,32 @@ def quantize(
     """Write the QDQ model and its record into `folder`."""
     if state.optimized is None or state.samples is None:
         raise InternalError(Code.INTERNAL, "The quantize stage has no optimized model")
-    target, options = context.target, context.options.quantize
+    options = context.options.quantize
+    target = configured(context.target, options)
     source, fixed = _without_qdq(state.optimized, folder)
     graph = read_view(source)
-    bias_dtype = _bias_dtype(target, options)
-    plain = PlanRequest(target=target, graph=graph, bias_dtype=bias_dtype, fixed=fixed, asked={})
+    tail = frozenset(() if state.optimize_report is None else state.optimize_report.tail)
+    asked = behind_cut({}, sorted(tail))
+    plain = PlanRequest(
+        target=target,
+        graph=graph,
+        bias_dtype=options.bias_dtype or target.bias.dtypes[0],
+        input_dtype=options.input_dtype,
+        fixed=fixed,
+        asked=asked,
+    )
     plan = context.hooks.plan(plain)
-    asked = {}
-    if mixed.rules:
-        refine = RefineRequest(target=target, graph=graph, plan=plan, options=mixed)
-        asked = context.hooks.refine(refine)
+    if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
+        refine = RefineRequest(
+            target=target, graph=graph, plan=plan, options=mixed, quantize=options
+        )
+        asked = behind_cut(context.hooks.refine(refine), sorted(tail))
         plan = context.hooks.plan(replace(plain, asked=asked))
     precision = {name: found.precision for name, found in asked.items()}
+    if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
+        check_roles(graph, plan, options, asked, fixed)
     check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
-    observed = calibrate(context, source, graph, plan, state.samples)
+    observed = calibrate(context, source, graph, plan, state.samples, tail)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
             QuantizeRequest(
@@ -124,6 +137,7 @@ def quantize(
                 progress=context.progress,
             )
         )
+    check_stored(graph, plan, read_view(folder / MODEL))
     own = observed.report.own_forwards + result.report.extra_forwards
     write_record(
         folder / "report.json",
@@ -133,20 +147,6 @@ def quantize(
             effects=result.effects,
         ),
     )
-
-
-def _bias_dtype(target: TargetSpec, options: QuantizeOptions) -> DType:
-    """The bias type asked for, or the target's default."""
-    chosen = options.bias_dtype or target.bias.dtypes[0]
-    if chosen not in target.bias.dtypes:
-        raise ConfigError(
-            Code.BAD_VALUE,
-            f"Target `{target.name}` cannot store biases in this type",
-            where="quantize.bias_dtype",
-            got=chosen,
-            allowed=", ".join(target.bias.dtypes),
-        )
-    return chosen
 
 
 def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:

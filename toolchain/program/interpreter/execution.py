@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolchain.program.interpreter.blocked import prepare_blocked_conv, prepare_blocked_matmul
 from toolchain.program.interpreter.context import Context, Run, invalid
 from toolchain.program.interpreter.convolution import prepare_conv, prepare_conv_transpose
 from toolchain.program.interpreter.elementwise import (
@@ -25,6 +26,8 @@ from toolchain.program.interpreter.pooling import prepare_pool
 from toolchain.program.interpreter.resize import prepare_resize
 from toolchain.program.records import (
     Binary,
+    BlockedConv,
+    BlockedMatMul,
     Conv,
     ConvTranspose,
     Dequantize,
@@ -65,6 +68,8 @@ _PREPARE: Mapping[type[Operation], Callable[[Any, Context], Run]] = {
     Conv: prepare_conv,
     ConvTranspose: prepare_conv_transpose,
     MatMul: prepare_matmul,
+    BlockedConv: prepare_blocked_conv,
+    BlockedMatMul: prepare_blocked_matmul,
     Binary: prepare_binary,
     Pool: prepare_pool,
     Table: prepare_table,

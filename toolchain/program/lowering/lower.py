@@ -13,6 +13,7 @@ from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, Problem, UnsupportedOpError
 from toolchain.program.float_ops import SUPPORTED
 from toolchain.program.lowering.accumulate import lower_conv, lower_matmul
+from toolchain.program.lowering.blocked import lower_blocked
 from toolchain.program.lowering.builder import Builder
 from toolchain.program.lowering.elementwise import lower_binary, lower_softmax, lower_table
 from toolchain.program.lowering.movement import lower_concat, lower_move
@@ -74,6 +75,8 @@ def _lower_node(builder: Builder, node: NodeView) -> Problem | None:
         _lower_quantize(builder, node)
         return None
     standard = node.domain in ("", "ai.onnx") and node.name not in builder.float_nodes
+    if standard and lower_blocked(builder, node):
+        return None
     if standard and LOWERINGS.get(node.op_type, lower_table)(builder, node):
         return None
     return _lower_float(builder, node)

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
-from toolchain.core.quant import PerChannel, PerTensor, QuantParams, QuantSpec, Rounding
+from toolchain.core.quant import (
+    Granularity,
+    PerBlock,
+    PerChannel,
+    PerTensor,
+    QuantParams,
+    QuantSpec,
+    Rounding,
+)
 from toolchain.errors import Code, CompileError
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
@@ -67,29 +75,40 @@ def _quantized(node: NodeView, value: ValueView | None, rounding: Rounding) -> Q
     numbers = np.asarray(scale, np.float32)
     if not np.all(np.isfinite(numbers)) or np.any(numbers <= 0):
         raise _invalid(node, "a scale is zero, negative or not finite")
-    if node.int_attribute("block_size", 0):
-        raise _invalid(node, "it is quantized per block")
     if dtype is None or not dtype.is_integer:
         raise _invalid(node, f"it stores {dtype or 'a type that is no integer'}")
     if numbers.size != 1 and value.constant is None:
-        raise _invalid(node, "an activation is quantized per channel")
-    axis = _axis(node, value, numbers)
+        raise _invalid(node, "an activation has more than one scale")
+    granularity = _granularity(node, value, numbers)
     spec = QuantSpec(
         dtype=dtype,
         symmetric=point is None or not np.any(point),
-        granularity=PerTensor() if numbers.size == 1 else PerChannel(axis),
+        granularity=granularity,
         rounding=rounding,
     )
     points = np.zeros(numbers.shape, np.int32) if point is None else np.asarray(point, np.int32)
     if points.size != numbers.size:
         raise _invalid(node, "scale and zero point differ in shape")
-    shape = () if numbers.size == 1 else (numbers.size,)
-    numbers, points = numbers.reshape(shape), points.reshape(shape)
+    if not isinstance(granularity, PerBlock):
+        shape = () if numbers.size == 1 else (numbers.size,)
+        numbers, points = numbers.reshape(shape), points.reshape(shape)
     return Quantized(
         name=value.name,
         params=QuantParams(scale=numbers, zero_point=points, spec=spec),
         constant=value.constant,
     )
+
+
+def _granularity(node: NodeView, value: ValueView, scale: NDArray[np.float32]) -> Granularity:
+    size = node.int_attribute("block_size", 0)
+    if not size:
+        return PerTensor() if scale.size == 1 else PerChannel(_axis(node, value, scale))
+    shape, axis = value.static_shape or (), node.int_attribute("axis", 1)
+    axis += len(shape) if axis < 0 else 0
+    blocks = tuple(-(-dim // size) if index == axis else dim for index, dim in enumerate(shape))
+    if not 0 <= axis < len(shape) or scale.shape != blocks:
+        raise _invalid(node, f"blocks of {size} along axis {axis} of {shape}, scales {scale.shape}")
+    return PerBlock(axis, size)
 
 
 def _axis(node: NodeView, value: ValueView, scale: NDArray[np.float32]) -> int:
@@ -107,6 +126,6 @@ def _invalid(node: NodeView, reason: str) -> CompileError:
         Code.QDQ_INVALID,
         f"A {node.op_type} node cannot be lowered: {reason}",
         where=node.name,
-        allowed="constant positive scales, per tensor for activations, per tensor or per channel "
-        "for constants; integers of 4 to 16 bits, 32 for biases",
+        allowed="constant positive scales, per tensor for activations, per tensor, channel or "
+        "block for constants; integers of 4 to 16 bits, 32 for biases",
     )

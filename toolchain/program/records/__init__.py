@@ -6,6 +6,7 @@ reference interpreter (`toolchain.program.interpreter`) is its definition.
 """
 
 from toolchain.program.records.accumulate import Conv, ConvTranspose, MatMul
+from toolchain.program.records.blocked import BlockedConv, BlockedMatMul
 from toolchain.program.records.elementwise import Binary, BinaryKind, Softmax, Table
 from toolchain.program.records.movement import Dequantize, Move, MoveKind, Quantize, Rescale
 from toolchain.program.records.operation import Finish, Operation, Requantize, Tensor, ToFloat
@@ -15,6 +16,8 @@ from toolchain.program.records.window import Pool, PoolKind, Resize
 __all__ = [
     "Binary",
     "BinaryKind",
+    "BlockedConv",
+    "BlockedMatMul",
     "Conv",
     "ConvTranspose",
     "Dequantize",

@@ -14,7 +14,7 @@ from math import prod
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.operators import data_inputs, weight_input
-from toolchain.core.quant import PerChannel, QuantPlan
+from toolchain.core.quant import PerTensor, QuantPlan
 
 _HOMOGENEOUS = frozenset(
     "Relu LeakyRelu MaxPool AveragePool GlobalAveragePool GlobalMaxPool Identity Dropout".split()
@@ -146,7 +146,7 @@ class _Grouping:
         return (
             (plain or is_depthwise(node))
             and spec is not None
-            and isinstance(spec.granularity, PerChannel)
+            and not isinstance(spec.granularity, PerTensor)
             and all(
                 value.is_constant
                 and value.name not in self._pinned
