@@ -69,12 +69,13 @@ _OPS: dict[str, OpSupport] = {
     "GroupNormalization": _compute(rule.constant_parameters),
     "LpNormalization": _compute(rule.last_axis, own.norm_of_one_or_two),
     **{
-        name: _compute(rule.constant_parameters)
-        for name in "ReduceMean ReduceSum ReduceL2 ReduceMax ReduceMin".split()
+        name: _compute(rule.constant_parameters) for name in "ReduceMean ReduceSum ReduceL2".split()
     },
+    "ReduceMax": _move(rule.constant_parameters),
+    "ReduceMin": _move(rule.constant_parameters),
     "ArgMax": _compute(own.first_index),
     "ArgMin": _compute(own.first_index),
-    "Resize": _move(rule.linear_or_nearest, own.nearest_by_ceil),
+    "Resize": _move(rule.resize_form, rule.linear_or_nearest, own.nearest_by_ceil),
     "MaxPool": _move(rule.single_output, window.no_dilation),
     "GlobalMaxPool": _move(),
     "Concat": _move(),

@@ -82,18 +82,25 @@ def average_pool_padding(node: NodeView) -> Measured:
     )
 
 
+def resize_form(node: NodeView) -> Measured:
+    """Resize has constant sizes or scales and no antialiasing."""
+    antialias = node.int_attribute("antialias", 0)
+    sized = any(array is not None and array.size for array in map(node.constant_input, (2, 3)))
+    region = node.input(1)
+    return Measured(
+        ok=sized and not antialias and (region is None or region.is_constant),
+        value=f"antialias {antialias}, {'constant' if sized else 'computed'} sizes",
+    )
+
+
 def linear_or_nearest(node: NodeView) -> Measured:
-    """Resize is nearest or linear, stretches without antialiasing, and its sizes are constants."""
+    """Resize is nearest or linear, of the whole input, and stretches it."""
     mode = node.str_attribute("mode", "nearest")
     coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
     policy = node.str_attribute("keep_aspect_ratio_policy", "stretch")
-    antialias = node.int_attribute("antialias", 0)
-    sized = any(array is not None and array.size for array in map(node.constant_input, (2, 3)))
-    plain = coordinates != "tf_crop_and_resize" and policy == "stretch" and not antialias
+    plain = coordinates != "tf_crop_and_resize" and policy == "stretch"
     return Measured(
-        ok=mode in ("nearest", "linear") and plain and sized,
-        value=f"mode {mode}, {coordinates}, {policy}, antialias {antialias}, "
-        f"{'constant' if sized else 'computed'} sizes",
+        ok=mode in ("nearest", "linear") and plain, value=f"mode {mode}, {coordinates}, {policy}"
     )
 
 

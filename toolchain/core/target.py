@@ -66,7 +66,8 @@ class OpSupport:
     Attributes:
         support: How it runs.
         constraints: Rules that a node must satisfy; one that does not runs in float or is an error.
-        output_range: Range of the output that is known beforehand, as (minimum, maximum).
+        output_range: Range of the output that is known beforehand, as (minimum, maximum); taken
+            where the samples fill at least half of it.
         input_positions: Smallest and largest position (scale = 2**-position) of the input, where
             scales are powers of two.
         function: How the target computes the entries of the operator's table, where that is not

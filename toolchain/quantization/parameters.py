@@ -223,15 +223,20 @@ class _Chooser:
         """A range that the operator itself guarantees (Softmax: 0..1), for values of their own.
 
         Facts state it for 8 bits, where it ends one step before the bound of the operator; so it
-        does for other types, whose steps are others.
+        does for other types, whose steps are others. Only where no rule names a method, and the
+        samples reach at least half of it: attention over many tokens stays far below 1, and steps
+        fit for 1 would round all of it to 0.
         """
-        if len(members) != 1:
+        if len(members) != 1 or members[0] in self._choice.overrides:
             return None
         node = self._graph.producers.get(members[0])
         support = None if node is None else self._target.ops.get(node.op_type)
         if support is None or support.output_range is None:
             return None
         low, high = support.output_range
+        seen = self._stats_of(members[0])
+        if 2.0 * (seen.maximum - seen.minimum) < high - low:
+            return None
         if spec.dtype.bits != 8:
             bound = high + (high - low) / 255.0
             high = bound - (bound - low) / 2.0**spec.dtype.bits

@@ -74,7 +74,8 @@ def runs_on_integers(node: NodeView, target: TargetSpec, precision: NodePrecisio
     data = [value for _, value in data_inputs(node)]
     if not data or any(value.dtype is not DType.FLOAT32 for value in data):
         return False
-    if any(out.name and out.dtype is not DType.FLOAT32 for out in node.outputs):
+    real = all(out.dtype is DType.FLOAT32 for out in node.outputs if out.name)
+    if not real and not traits(node).counts:
         return False
     if all(value.is_constant for value in data):
         return False

@@ -320,7 +320,7 @@ def _not_applied(
         case "precision_level":
             return None  # only levels that make a difference are kept
         case _:
-            return _method_not_applied(node, plan, target)
+            return _method_not_applied(node, plan)
 
 
 def _input_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) -> str | None:
@@ -364,16 +364,10 @@ def _weight_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) ->
     return None if stored is dtype else f"its weight is stored as {stored}"
 
 
-def _method_not_applied(node: NodeView, plan: QuantPlan, target: TargetSpec) -> str | None:
+def _method_not_applied(node: NodeView, plan: QuantPlan) -> str | None:
     output = node.outputs[0].name
     stored = plan.fused.get(output, output)
-    if stored not in plan.specs:
-        return "its output is not stored as integers"
-    support = target.ops.get(node.op_type)
-    shared = any(stored in group for group in plan.shared)
-    if support is not None and support.output_range is not None and not shared:
-        return "the range of its output is known"
-    return None
+    return None if stored in plan.specs else "its output is not stored as integers"
 
 
 def _read_dtype(edge: Edge, plan: QuantPlan) -> DType:
