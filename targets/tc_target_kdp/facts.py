@@ -48,6 +48,7 @@ SPEC = TargetSpec(
     multiplier_bits=15,
     rounding=Rounding.HALF_AWAY,
     fused_activations=frozenset({"Relu", "Clip"}),
+    min_scale=2.0**-23,
     opset=24,
     notes=(
         "int8 and int16 symmetric, real = fixed / (scale * 2**radix): knerex and its documents",
@@ -60,6 +61,7 @@ SPEC = TargetSpec(
         "radix = floor(log2(127 / largest magnitude)), scale the rest, from 1 to 2: ours",
         "activations have one scale per tensor, though the hardware could have one per channel",
         "half away from zero and the 15-bit multiplier: not published, ours",
+        "smallest scale 2**-23, so that factors of almost empty tensors are in reach: ours",
         "int32 bias in the accumulator's scale, int64 sums of 16-bit products: not published, ours",
         "Resize of KL520 starts at position 0: our reading of `phase_init is {0,0}`",
     ),

@@ -44,7 +44,7 @@ def _conv_transpose(*constraints: Constraint) -> OpSupport:
 _SUM, _SUM_OF_FOUR = _compute(), _compute(_FOUR)
 _UNARY = _compute(rule.constant_parameters)
 _REDUCE = _compute(rule.constant_parameters, rule.keeps_axes, rule.not_over_batch)
-_RESIZE = _move(rule.resize_form, rule.linear_or_nearest)
+_RESIZE = (rule.resize_form, rule.linear_or_nearest)
 _MAX_POOL = (rule.single_output, window.no_dilation)
 
 OPS: Mapping[str, OpSupport] = MappingProxyType(
@@ -78,7 +78,7 @@ OPS: Mapping[str, OpSupport] = MappingProxyType(
         "ReduceSum": _compute(rule.constant_parameters),
         "ReduceMax": _move(rule.constant_parameters, rule.keeps_axes),
         "ReduceMin": _move(rule.constant_parameters),
-        "Resize": _RESIZE,
+        "Resize": _move(*_RESIZE),
         "MaxPool": _move(*_MAX_POOL, own.max_pool_530),
         "GlobalMaxPool": _move(),
         "Concat": _move(),
@@ -127,7 +127,7 @@ ON_720: Mapping[str, OpSupport | None] = MappingProxyType(
         "DepthToSpace": _move(own.one_channel_of_four),
         "MaxPool": _move(*_MAX_POOL, own.max_pool_520),
         "Expand": _move(rule.constant_parameters, own.spread("row", "column")),
-        "Resize": _move(rule.resize_form, rule.linear_or_nearest, own.resize_of_one_axis),
+        "Resize": _move(*_RESIZE, own.resize_of_one_axis),
         "Transpose": _move(own.neighbours_swapped),
     }
 )
@@ -147,7 +147,7 @@ ON_520: Mapping[str, OpSupport | None] = MappingProxyType(
         "GlobalAveragePool": _compute(_FOUR, own.global_pool_at_most(256)),
         "GlobalMaxPool": _move(own.more_than_three_rows),
         "ReduceSum": _compute(rule.constant_parameters, rule.keeps_axes, own.over_channels),
-        "Resize": _move(rule.resize_form, rule.linear_or_nearest, own.resize_from_corner),
+        "Resize": _move(*_RESIZE, own.resize_from_corner),
     }
 )
 """Where KL520 differs from KL730."""

@@ -71,7 +71,8 @@ _OPS: dict[str, OpSupport] = {
     **{
         name: _compute(rule.constant_parameters) for name in "ReduceMean ReduceSum ReduceL2".split()
     },
-    **{name: _move(rule.constant_parameters) for name in ("ReduceMax", "ReduceMin")},
+    "ReduceMax": _move(rule.constant_parameters),
+    "ReduceMin": _move(rule.constant_parameters),
     "ArgMax": _compute(own.first_index),
     "ArgMin": _compute(own.first_index),
     "Resize": _move(rule.resize_form, rule.linear_or_nearest, own.nearest_by_ceil),

@@ -99,6 +99,17 @@ def resize_form(node: NodeView) -> Measured:
     )
 
 
+def linear_or_nearest(node: NodeView) -> Measured:
+    """Resize is nearest or linear, of the whole input, and stretches it."""
+    mode = node.str_attribute("mode", "nearest")
+    coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
+    policy = node.str_attribute("keep_aspect_ratio_policy", "stretch")
+    plain = coordinates != "tf_crop_and_resize" and policy == "stretch"
+    return Measured(
+        ok=mode in ("nearest", "linear") and plain, value=f"mode {mode}, {coordinates}, {policy}"
+    )
+
+
 def constant_parameters(node: NodeView) -> Measured:
     """All inputs but the first are constants."""
     computed = [v.name for v in node.inputs[1:] if v is not None and not v.is_constant]

@@ -131,6 +131,12 @@ BROKEN = {
         {"w": np.array([1, 1, 2, 2], np.float32)},
         "2 axes change",
     ),
+    "cubic": (
+        "730",
+        "Resize<mode='cubic'>(x,,w)",
+        {"w": np.array([1, 1, 2, 2], np.float32)},
+        "mode cubic, half_pixel, stretch",
+    ),
     "from centres": (
         "520",
         "Resize(x,,w)",
