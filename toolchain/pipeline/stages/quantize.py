@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from toolchain.core.graph_view import GraphView
 from toolchain.core.options import MixedPrecisionOptions
-from toolchain.core.quant import QuantParams
+from toolchain.core.quant import QuantParams, QuantPlan
 from toolchain.core.reports import CalibrationReport, QuantReport, RuleEffect
+from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
@@ -17,8 +20,9 @@ from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineReques
 from toolchain.program.float_ops import SUPPORTED
 from toolchain.quantization.report import RULE_REASON
 from toolchain.quantization.roles import configured
+from toolchain.quantization.rules import Asked
 from toolchain.quantization.support import check_support
-from toolchain.quantization.verify import check_roles, check_stored
+from toolchain.quantization.verify import check_fixed, check_roles, check_stored
 
 NAME = "quantize"
 MODEL = "quantized.onnx"
@@ -91,26 +95,7 @@ def quantize(
     target = configured(context.target, options)
     source, fixed = _without_qdq(state.optimized, folder)
     graph = read_view(source)
-    plain = PlanRequest(
-        target=target,
-        graph=graph,
-        bias_dtype=options.bias_dtype or target.bias.dtypes[0],
-        input_dtype=options.input_dtype,
-        fixed=fixed,
-        asked={},
-    )
-    plan = context.hooks.plan(plain)
-    asked = {}
-    if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
-        refine = RefineRequest(
-            target=target, graph=graph, plan=plan, options=mixed, quantize=options
-        )
-        asked = context.hooks.refine(refine)
-        plan = context.hooks.plan(replace(plain, asked=asked))
-    precision = {name: found.precision for name, found in asked.items()}
-    if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
-        check_roles(graph, plan, options, asked, fixed)
-    check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
+    plan, asked = _planned(context, target, graph, fixed, mixed)
     observed = calibrate(context, source, graph, plan, state.samples)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
@@ -143,6 +128,39 @@ def quantize(
             effects=result.effects,
         ),
     )
+
+
+def _planned(
+    context: BuildContext,
+    target: TargetSpec,
+    graph: GraphView,
+    fixed: Mapping[str, QuantParams],
+    mixed: MixedPrecisionOptions,
+) -> tuple[QuantPlan, Mapping[str, Asked]]:
+    """The plan under `mixed`, and what it asks of single nodes; both are checked."""
+    options = context.options.quantize
+    check_fixed(graph, fixed, target)
+    plain = PlanRequest(
+        target=target,
+        graph=graph,
+        bias_dtype=options.bias_dtype or target.bias.dtypes[0],
+        input_dtype=options.input_dtype,
+        fixed=fixed,
+        asked={},
+    )
+    plan = context.hooks.plan(plain)
+    asked: Mapping[str, Asked] = {}
+    if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
+        refine = RefineRequest(
+            target=target, graph=graph, plan=plan, options=mixed, quantize=options
+        )
+        asked = context.hooks.refine(refine)
+        plan = context.hooks.plan(replace(plain, asked=asked))
+    if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
+        check_roles(graph, plan, options, asked, fixed)
+    precision = {name: found.precision for name, found in asked.items()}
+    check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
+    return plan, asked
 
 
 def _without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
