@@ -1,4 +1,4 @@
-"""Accuracy of the toolchain's models against those of onnxruntime's own quantization tools.
+"""Accuracy of every target's models against those of onnxruntime's own quantization tools.
 
 All are calibrated on the same samples and run on the config's evaluation samples. SQNR of the
 outputs and agreement of the largest output are against the float model in onnxruntime.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,9 @@ def main() -> None:
     parser = parser_of(__doc__, *MODELS)
     parser.add_argument("--samples", type=int, default=100, help="calibration samples")
     parser.add_argument("--evaluation", type=int, default=0, help="evaluation samples; 0 takes all")
+    parser.add_argument("--targets", nargs="+", help="several targets; --target where left out")
     given = parse(parser)
+    targets = tuple(given.targets or [given.target])
     logging.disable(logging.WARNING)  # advice of onnxruntime's tools on how to use them
     rows: list[tuple[object, ...]] = []
     for config in given.config:
@@ -47,21 +49,18 @@ def main() -> None:
             settings: dict[str, object] = {"calibration.samples": given.samples}
             if given.evaluation:
                 settings["evaluation.samples"] = given.evaluation
-            of = subject(config, Path(folder), given.target, settings)
-            scores = _scores(of, Path(folder), given.threads)
+            of = subject(config, Path(folder), targets[0], settings)
+            scores = _scores(of, targets, Path(folder), given.threads)
             rows += [(of.name, *_row(form, score)) for form, score in scores.items()]
-            rows.append((of.name, *_verdict(scores)))
+            rows += [(of.name, *_verdict(target, scores)) for target in targets]
     header = ("model", "form", "SQNR dB", "agreement")
     show(f"Accuracy against float, {given.samples} calibration samples", header, rows)
 
 
-def _scores(of: Subject, folder: Path, threads: int) -> dict[str, Score]:
+def _scores(of: Subject, targets: tuple[str, ...], folder: Path, threads: int) -> dict[str, Score]:
     _, calibration = of.prepare()
     before = of.stores()
-    built = of.build()
-    accuracy = built.accuracy
-    if accuracy is None:
-        raise SystemExit(f"{of.config} has no section [evaluation]")
+    builds = [replace(of, target=target).build() for target in targets]
     # Samples and labels that serve both purposes are stored once.
     (evaluation,) = of.stores() - before or before
     samples = SampleStore.open(evaluation)
@@ -72,12 +71,15 @@ def _scores(of: Subject, folder: Path, threads: int) -> dict[str, Score]:
         same = expected.argmax(axis=1) == found.argmax(axis=1)
         return Score(sqnr_db=sqnr_db(expected, found), agreement=float(np.mean(same)))
 
-    qdq = file_of(built, ".q.onnx")
-    scores = {
-        "reference": Score(sqnr_db=accuracy.sqnr_db, agreement=accuracy.agreement),
-        "QDQ, optimized": score(qdq),
-        "QDQ, as it is": score(qdq, optimize=False),
-    }
+    scores = {}
+    for built in builds:
+        accuracy = built.accuracy
+        if accuracy is None:
+            raise SystemExit(f"{of.config} has no section [evaluation]")
+        scores[f"{built.target} reference"] = Score(
+            sqnr_db=accuracy.sqnr_db, agreement=accuracy.agreement
+        )
+        scores[f"{built.target} QDQ"] = score(file_of(built, ".q.onnx"))
     for method in THEIRS:
         scores[method] = score(quantized(of.model, calibration, folder, method))
     return scores
@@ -96,16 +98,16 @@ def _row(form: str, score: Score) -> tuple[str, str, str]:
     return (own + form, f"{score.sqnr_db:.2f}", f"{100 * score.agreement:.1f} %")
 
 
-def _verdict(scores: dict[str, Score]) -> tuple[str, str, str]:
+def _verdict(target: str, scores: dict[str, Score]) -> tuple[str, str, str]:
     """Reference over the better of onnxruntime's, per figure."""
 
     def judged(figure: Callable[[Score], float], form: str) -> str:
-        ours = figure(scores["reference"])
+        ours = figure(scores[f"{target} reference"])
         best = max(figure(scores[method]) for method in THEIRS)
         return f"{'ok' if ours >= best else 'WORSE'} {format(ours - best, form)}"
 
     return (
-        "verdict: reference - better of onnxruntime",
+        f"verdict: {target} reference - better of onnxruntime",
         judged(lambda score: score.sqnr_db, "+.2f"),
         judged(lambda score: 100 * score.agreement, "+.1f"),
     )

@@ -56,6 +56,8 @@ class Code(StrEnum):
     PREPROCESS_FAILED = "TC309"
     LABELS_INVALID = "TC310"
     DATA_FEW_SAMPLES = "TC311"
+    ARCHIVE_UNSAFE = "TC321"
+    DATA_SUSPICIOUS = "TC322"
     CALIBRATION_FAILED = "TC351"
     # Quantization and compilation (exit 5)
     PRECISION_NOT_APPLIED = "TC401"

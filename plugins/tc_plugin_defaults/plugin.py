@@ -51,7 +51,7 @@ def tc_algorithms() -> tuple[AlgorithmDef, ...]:
 
 @hookimpl
 def tc_data_readers() -> tuple[DataReaderDef, ...]:
-    """Image folders, list files, `.npy` and `.npz`."""
+    """Folders, archives, list files, `.npy`, `.npz` and raw files."""
     from toolchain.calibration.readers import READERS
 
     return READERS
@@ -59,8 +59,8 @@ def tc_data_readers() -> tuple[DataReaderDef, ...]:
 
 @hookimpl
 def tc_preprocessors() -> tuple[PreprocessorDef, ...]:
-    """`image` and `array`."""
-    from toolchain.calibration.preprocess import PREPROCESSORS
+    """`image`, `array` and the presets of vendors."""
+    from toolchain.calibration.presets import PREPROCESSORS
 
     return PREPROCESSORS
 

@@ -31,6 +31,7 @@ def default_optimize(request: OptimizeRequest) -> OptimizeResult:
         request.options,
         request.passes,
         request.samples,
+        request.truncate,
     )
     return OptimizeResult(model=model, report=report)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tc_target_riscv import constraints as rule
 from toolchain.api import (
     BiasRule,
     Constraint,
@@ -16,6 +15,7 @@ from toolchain.api import (
     Support,
     TargetSpec,
 )
+from toolchain.core import constraints as rule
 
 _PROBABILITY = (0.0, 255.0 / 256.0)
 """Range of Softmax and Sigmoid on 8 bits: scale 1/256 and every probability below 1 is distinct."""
@@ -31,7 +31,7 @@ def _move(*constraints: Constraint) -> OpSupport:
 
 _UNARY = (
     "Relu Clip Sigmoid HardSigmoid HardSwish Swish Gelu Tanh Elu Selu Celu LeakyRelu Mish Softplus "
-    "Softsign ThresholdedRelu Abs Neg Exp Log Sqrt Erf Sign Floor Ceil Round Reciprocal"
+    "Softsign ThresholdedRelu PRelu Abs Neg Exp Log Sqrt Erf Sign Floor Ceil Round Reciprocal"
 ).split()
 
 _OPS: dict[str, OpSupport] = {
@@ -47,7 +47,13 @@ _OPS: dict[str, OpSupport] = {
     **{name: _compute(rule.constant_parameters) for name in _UNARY},
     "Sigmoid": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
     "Softmax": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
-    "Resize": _move(rule.linear_or_nearest),
+    **{
+        name: _compute(rule.constant_parameters, rule.single_output)
+        for name in ("LayerNormalization", "InstanceNormalization", "GroupNormalization")
+    },
+    **{name: _compute(rule.constant_parameters) for name in ("ReduceMean", "ReduceSum")},
+    **{name: _move(rule.constant_parameters) for name in ("ReduceMax", "ReduceMin")},
+    "Resize": _move(rule.resize_form),
     "MaxPool": _move(rule.single_output),
     "GlobalMaxPool": _move(),
     "Concat": _move(),

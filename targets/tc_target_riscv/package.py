@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from tc_target_riscv.validate import validate_package
 from toolchain.api import CompiledArtifact
+from toolchain.graph.stored import StoredTensors
 from toolchain.graph.view import read_view
-from toolchain.program.serialize import save_program
+from toolchain.program.package import write_basics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,41 +30,30 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
     graph = read_view(request.model.path)
     validate_package(graph)
     model = f"{request.name}.q.onnx"
-    shutil.copyfile(request.model.path, request.folder / model)
+    files = write_basics(
+        request.model.path,
+        request.program,
+        request.folder,
+        name=request.name,
+        model_name=model,
+    )
     params = f"{request.name}.params.json"
     _write_params(graph, request.folder / params)
-    body, weights = save_program(request.program, request.folder, request.name)
-    files = {
+    files |= {
         model: f"QDQ model for the onnxruntime provider on {request.platform}",
         params: "scale and zero point of every quantized tensor",
-        body: "integer program",
-        weights: "weights of the integer program",
     }
-    files |= _external_data(request, model)
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 
 
-def _external_data(request: CompileRequest, model: str) -> dict[str, str]:
-    """Copies of external weights; their name is part of the model, so it stays."""
-    copied = {}
-    for path in sorted(request.model.path.parent.glob(f"{request.model.path.name}.*")):
-        shutil.copyfile(path, request.folder / path.name)
-        copied[path.name] = f"external weights of {model}"
-    return copied
-
-
 def _write_params(graph: GraphView, path: Path) -> None:
-    tensors = {}
-    for node in graph.nodes:
-        if node.op_type != "DequantizeLinear" or node.inputs[0] is None:
-            continue
-        scale, point = node.constant_input(1), node.constant_input(2)
-        if scale is None or point is None:
-            continue
-        tensors[node.inputs[0].name] = {
-            "dtype": str(node.inputs[0].dtype),
-            "scale": [float(v) for v in np.atleast_1d(scale)],
-            "zero_point": [int(v) for v in np.atleast_1d(point)],
-            "axis": node.int_attribute("axis", 1) if scale.ndim else None,
+    tensors = {
+        name: {
+            "dtype": str(tensor.dtype),
+            "scale": tensor.scale.tolist(),
+            "zero_point": tensor.zero_point.tolist(),
+            "axis": tensor.axis,
         }
+        for name, tensor in StoredTensors(graph).by_integers.items()
+    }
     path.write_text(json.dumps(tensors, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -109,6 +109,20 @@ def three_unsupported(proto: onnx.ModelProto) -> None:
         proto.graph.node.append(node)
 
 
+def skip_connection(proto: onnx.ModelProto) -> None:
+    """The mean of `r1` is added to the logits, past all that stands between them."""
+    proto.graph.node[-1].output[0] = "s"
+    proto.graph.node.append(helper.make_node("ReduceMean", ["r1"], ["mean"], "mean", keepdims=0))
+    proto.graph.node.append(helper.make_node("Add", ["s", "mean"], ["logits"], "sum"))
+
+
+def gelu(proto: onnx.ModelProto) -> None:
+    """An operator that came with opset 20."""
+    proto.opset_import[0].version = 20
+    proto.graph.node[-1].output[0] = "s"
+    proto.graph.node.append(helper.make_node("Gelu", ["s"], ["logits"], "gelu"))
+
+
 def external(location: str) -> Callable[[onnx.ModelProto], None]:
     def edit(proto: onnx.ModelProto) -> None:
         tensor = proto.graph.initializer[0]
@@ -218,6 +232,74 @@ CASES = {
                          exit_code=2, where="check.exclude[0]"),
     "everything excluded": Case(spoil=settings(check__exclude=["."]), code="TC108", exit_code=2,
                                 where="check.exclude"),
+    # Surgery
+    "a patch of a node that is not there": Case(
+        spoil=settings(surgery__nodes=[{"name": "conv", "attributes": {"group": 1}}]),
+        code="TC108", exit_code=2, where="surgery.nodes[0].name", words=("`conv1`",),
+    ),
+    "attributes that do not fit": Case(
+        spoil=settings(surgery__nodes=[
+            {"name": "conv1", "attributes": {"stride": [2, 2], "group": "one"}}
+        ]),
+        code="TC110", exit_code=2, where="surgery.nodes[0].attributes.stride",
+        words=("`strides`",), count=2,
+    ),
+    "an attribute of no type": Case(
+        spoil=settings(surgery__nodes=[{"name": "conv1", "attributes": {"group": True}}]),
+        code="TC103", exit_code=2, where="surgery.nodes.0.attributes.group",
+    ),
+    "a constant of another shape": Case(
+        spoil=settings(surgery__constants=[{"name": "b1", "data": [1, 2]}]),
+        code="TC104", exit_code=2, where="surgery.constants[0].data", words=("[4]", "[2]"),
+    ),
+    "a constant from a missing file": Case(
+        spoil=settings(surgery__constants=[{"name": "b1", "file": "none.npy"}]),
+        code="TC301", exit_code=2, where="surgery.constants[0].file", words=("none.npy",),
+    ),
+    "a constant from nowhere": Case(
+        spoil=settings(surgery__constants=[{"name": "b1"}]), code="TC105", exit_code=2,
+        where="surgery.constants.0", words=("neither",),
+    ),
+    "a patch that makes shapes wrong": Case(
+        spoil=settings(surgery__nodes=[{"name": "fc", "attributes": {"transA": 1}}]),
+        code="TC203", exit_code=3, where="tiny.onnx", words=("surgery",),
+    ),
+    "a name that is taken": Case(
+        spoil=settings(surgery__rename_inputs={"x": "r1"}), code="TC105", exit_code=2,
+        where="surgery.rename_inputs.x",
+    ),
+    "an old name beside a new one": Case(
+        spoil=settings(surgery__rename_inputs={"x": "image"}, input=[{"name": "x", "resize": 8}]),
+        code="TC110", exit_code=2, where="input.0.name", words=("image",),
+    ),
+    "an output that is one already": Case(
+        spoil=settings(surgery__outputs=["logits"]), code="TC109", exit_code=2,
+        where="surgery.outputs[0]",
+    ),
+    "a cut at nothing": Case(
+        spoil=settings(surgery__truncate=["pp"]), code="TC108", exit_code=2,
+        where="surgery.truncate", words=("`p`",),
+    ),
+    "a cut twice": Case(
+        spoil=settings(surgery__truncate=["p", "p"]), code="TC105", exit_code=2,
+        where="surgery.truncate",
+    ),
+    "a cut behind everything": Case(
+        spoil=settings(surgery__truncate=["logits"]), code="TC109", exit_code=2,
+        where="surgery.truncate",
+    ),
+    "a cut that is none": Case(
+        spoil=model(skip_connection, **{"surgery.truncate": ["p"]}), code="TC104", exit_code=2,
+        where="surgery.truncate", words=("`r1`",),
+    ),
+    "passes named that do not run": Case(
+        spoil=settings(optimize__enabled=False, optimize__skip=["pad"]), code="TC105",
+        exit_code=2, where="optimize.skip", words=("`enabled`",),
+    ),
+    "an opset without an operator": Case(
+        spoil=model(gelu, **{"compile.opset": 19}), code="TC205", exit_code=3, where="gelu",
+        words=("no such operator",),
+    ),
     # Data
     "missing data": Case(spoil=settings(calibration__data="none.npy"), code="TC301", exit_code=4,
                          where="none.npy", words=("folder of the config",)),

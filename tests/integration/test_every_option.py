@@ -69,6 +69,11 @@ def labelled(after: dict[str, Any], **base: Any) -> Change:
     return Change(kind="labelled", base=base, after=after)
 
 
+def of_target(name: str, option: str, value: Any) -> Change:
+    """Another value of an option of a target's own."""
+    return Change(base={"targets": [name]}, after={f"target.{name}.{option}": value})
+
+
 def comparison(name: str) -> dict[str, Change]:
     """The options of one comparison; the last layer runs in float, so that all forms differ."""
     island = {"mixed_precision.rules": [{"nodes": ["fc"], "input_dtype": "float32"}]}
@@ -86,7 +91,39 @@ PERCENTILE = {"nodes": ["relu1"], "method": "percentile"}
 DRAWN = {"calibration.samples": 3, "calibration.order": "random"}
 SCORED = {"evaluation.samples": 4, "evaluation.order": "random"}
 
+
+def surgery(key: str, before: Any, after: Any) -> Change:
+    """Two ways to change the model."""
+    return Change(before={f"surgery.{key}": before}, after={f"surgery.{key}": after})
+
+
 CHANGES: dict[str, Change] = {
+    "surgery.nodes.*.name": surgery(
+        "nodes",
+        [{"name": "conv1", "attributes": {"strides": [2, 2]}}],
+        [{"name": "conv2", "attributes": {"strides": [1, 1]}}],
+    ),
+    "surgery.nodes.*.attributes": surgery(
+        "nodes",
+        [{"name": "fc", "attributes": {"alpha": 2}}],
+        [{"name": "fc", "attributes": {"alpha": 3}}],
+    ),
+    "surgery.constants.*.name": surgery(
+        "constants",
+        [{"name": "b1", "data": [1, 2, 3, 4]}],
+        [{"name": "b3", "data": [1, 2, 3, 4, 5]}],
+    ),
+    "surgery.constants.*.data": surgery(
+        "constants", [{"name": "b1", "data": [1, 2, 3, 4]}], [{"name": "b1", "data": [4, 3, 2, 1]}]
+    ),
+    "surgery.constants.*.file": surgery(
+        "constants", [{"name": "b1", "data": [0, 0, 0, 0]}], [{"name": "b1", "file": "ones.npy"}]
+    ),
+    "surgery.rename_inputs": Change(after={"surgery.rename_inputs": {"x": "image"}}),
+    "surgery.rename_outputs": Change(after={"surgery.rename_outputs": {"logits": "scores"}}),
+    "surgery.outputs": surgery("outputs", ["r1"], ["r2"]),
+    "surgery.truncate": surgery("truncate", ["f"], ["r2"]),
+    "optimize.enabled": Change(kind="normed", after={"optimize.enabled": False}),
     "optimize.skip": Change(kind="normed", after={"optimize.skip": ["batch_norm_conv"]}),
     "optimize.prove": Change(after={"optimize.prove": False}),
     "optimize.proof_samples": Change(after={"optimize.proof_samples": 1}),
@@ -179,6 +216,7 @@ CHANGES: dict[str, Change] = {
         {"tensor": "logits", "min": -9.0, "max": 9.0}, {"tensor": "logits", "min": -9.0, "max": 5.0}
     ),
     "compile.name": Change(after={"compile.name": "other"}),
+    "compile.opset": Change(before={"compile.opset": 24}, after={"compile.opset": 13}),
     "check.enabled": Change(after={"check.enabled": False}),
     "check.samples": Change(after={"check.samples": 2}),
     "check.scope": Change(after={"check.scope": "layers"}),
@@ -227,6 +265,12 @@ CHANGES: dict[str, Change] = {
     "evaluation.metric": labelled({"evaluation.metric": "top5"}),
     "evaluation.max_drop": labelled({"evaluation.max_drop": 1.0}),
     "target.riscv.platform": Change(after={"target.riscv.platform": "k3"}),
+    "target.npu.platform": of_target("npu", "platform", "ax620e"),
+    "target.npu.options.npu_mode": of_target("npu", "options.npu_mode", "NPU2"),
+    "target.kdp.platform": of_target("kdp", "platform", "720"),
+    "target.kdp.options.quantization": of_target("kdp", "options.quantization", "radix"),
+    "target.dpu.platform": of_target("dpu", "platform", "b512"),
+    "target.dpu.options.cores": of_target("dpu", "options.cores", 2),
 }  # fmt: skip
 """One change for each option, but for `calibration.threads`, which must change no file."""
 
@@ -239,6 +283,7 @@ def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> C
 
     def other_files() -> None:
         np.save(folder / "other.npy", rng.normal(1, 2, (10, 3, 8, 8)).astype(np.float32))
+        np.save(folder / "ones.npy", np.ones(4, np.float32))
         np.save(folder / "other_labels.npy", np.zeros(10, np.int64))
         project.save("other.onnx", make_tiny(seed=3))
 

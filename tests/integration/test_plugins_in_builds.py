@@ -143,13 +143,13 @@ def broken(*_: Any) -> Any:
          {"evaluation.metric": "bad"}, "function of `bad`"),
         ({"tc_passes": PassDef(name="bad", summary="", function=broken)}, {}, "function of `bad`"),
         ({"tc_data_readers": DataReaderDef(name="bad", summary="", accepts=broken, open=broken)},
-         {"calibration.data": "data.bin"}, "accepts of `bad`"),
+         {"calibration.data": "data.own"}, "accepts of `bad`"),
     ],
 )  # fmt: skip
 def test_functions_of_plugins_that_raise(
     evaluated: Any, plugins: Any, record: dict[str, Any], changes: dict[str, Any], place: str
 ) -> None:
-    (evaluated.folder / "data.bin").write_bytes(b"data")
+    (evaluated.folder / "data.own").write_bytes(b"data")
     ((hook, found),) = record.items()
     manager = plugins(bad=plugin(**{hook: lambda: [found]}))
     with pytest.raises(PluginError) as caught:

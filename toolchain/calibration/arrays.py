@@ -7,12 +7,15 @@ import tempfile
 import weakref
 import zipfile
 from math import prod
+from pathlib import PurePath
 from threading import Lock
+from tokenize import TokenError
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy
 
+from toolchain.calibration.members import unreadable
 from toolchain.errors import Code, DataError
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 class ArrayReader:
     """Samples of one array, read from an open file in .npy format; safe for several threads."""
+
+    images = False
 
     def __init__(self, file: IO[bytes], where: str) -> None:
         """Parse the header of `file`, which the reader owns from now on.
@@ -108,7 +113,7 @@ def open_npz(path: Path, key: str | None) -> ArrayReader:
     try:
         with zipfile.ZipFile(path) as archive:
             keys = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
-            chosen = _chosen_key(path, key, keys)
+            chosen = chosen_key(str(path), key, keys)
             unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
             try:
                 with archive.open(f"{chosen}.npy") as member:
@@ -122,36 +127,45 @@ def open_npz(path: Path, key: str | None) -> ArrayReader:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: BaseException) -> DataError:
-    """The error of a file that is there but cannot be read."""
-    return DataError(
-        Code.DATA_UNREADABLE,
-        f"The file cannot be read: {error}",
-        where=str(path),
-        hint="check that it is complete and of the kind its name says",
-    )
+def chosen_key(where: str, key: str | None, keys: list[str]) -> str:
+    """`key`, or the only one of `keys` where it is None.
 
-
-def _chosen_key(path: Path, key: str | None, keys: list[str]) -> str:
+    Raises:
+        DataError: DATA_NOT_FOUND if there is no such array, or several to choose from.
+    """
     if key is None and len(keys) == 1:
         return keys[0]
     if key in keys:
         return str(key)
+    name = PurePath(where).name
     raise DataError(
         Code.DATA_NOT_FOUND,
         "The file holds no such array" if key else "The file does not hold exactly one array",
-        where=str(path),
+        where=where,
         got=key or f"{len(keys)} arrays",
-        allowed=", ".join(f"{path.name}:{name}" for name in keys) or "an array",
-        hint=f"write {path.name}:KEY",
+        allowed=", ".join(f"{name}:{key}" for key in keys) or "an array",
+        hint=f"write {name}:KEY",
     )
 
 
-def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """Shape, whether columns come first, and element type; the data begins where it stops reading.
+
+    Raises:
+        ValueError: The file is not in .npy format.
+    """
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = read(file)
+    except (TokenError, SyntaxError, TypeError) as error:
+        raise ValueError(f"the header is no .npy header: {error}") from error
+    return shape, fortran, dtype
+
+
+def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    try:
+        shape, fortran, dtype = read_header(file)
     except ValueError as error:
         raise DataError(
             Code.DATA_UNREADABLE, f"The array cannot be read: {error}", where=where

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.calibration.arrays import unreadable
+from toolchain.calibration.members import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,20 @@ def is_image(path: Path) -> bool:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Decode one image to uint8 (height, width, 3) in RGB.
+    """Decode the image in a file, as `decode_image`.
+
+    Raises:
+        DataError: As `decode_image`, or the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, where: str) -> NDArray[np.uint8]:
+    """Decode one image to uint8 (height, width, 3) in RGB; errors say that it is at `where`.
 
     The orientation of the EXIF record is applied. Gray is repeated into three channels, 16-bit gray
     keeps its upper 8 bits, palettes are looked up, CMYK is converted, and alpha is left out, as
@@ -38,11 +52,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     broken = (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, EOFError)
     try:
-        with Image.open(path) as image:
+        with Image.open(BytesIO(data)) as image:
             image.load()
             return np.asarray(_to_rgb(ImageOps.exif_transpose(image)), np.uint8)
     except (*broken, OSError, ValueError, struct.error) as error:
-        raise unreadable(path, error) from error
+        raise unreadable(where, error) from error
 
 
 def _to_rgb(image: Image) -> Image:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.calibration.resize import letterboxed, resized
 from toolchain.core.options import Color, InputOptions, Layout
-from toolchain.core.registry import PreprocessorDef
 from toolchain.errors import Code, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ def image(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
     """Resize, crop, reorder colours, normalize and lay out one image.
 
     `resize` of one number n makes the short side n pixels and the long one floor(n * long /
-    short); two numbers stretch. The centre crop leaves floor((size - crop) / 2) pixels above and to
-    the left. Then float32 (x - mean) / std per channel of the model's colour order. The result must
-    have the model's shape: nothing is stretched that was not asked for.
+    short); two numbers stretch, or with `letterbox` keep the aspect and pad. The centre crop leaves
+    floor((size - crop) / 2) pixels above and to the left. Then float32 (x - mean) / std per channel
+    of the model's colour order. The result must have the model's shape: nothing is stretched that
+    was not asked for.
 
     Args:
         sample: uint8 (height, width, 3) in RGB, or (height, width) or (height, width, 1) gray.
@@ -38,8 +39,25 @@ def image(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
             result; DATA_SHAPE if sample, crop or result have the wrong shape.
         ConfigError: `mean` or `std` have neither one entry nor one per channel.
     """
-    pixels = _colored(_cropped(_resized(_checked(sample, spec), options), options, spec), options)
-    normalized = _normalized(pixels, options, spec, axis=2)
+    pixels = _resized(checked(sample, spec), options)
+    return finished(_cropped(pixels, options, spec), options, spec)
+
+
+def finished(pixels: NDArray[np.uint8], options: InputOptions, spec: InputSpec) -> Array:
+    """Colour order, mean and std, layout and type of an image that has its size.
+
+    Args:
+        pixels: uint8 (height, width, 3) in RGB, or (height, width) gray.
+        options: What is done.
+        spec: The model input.
+
+    Returns:
+        An array of the shape and dtype of `spec`.
+
+    Raises:
+        DataError, ConfigError: As `image`.
+    """
+    normalized = _normalized(_colored(pixels, options), options, spec, axis=2)
     if options.layout is Layout.NCHW:
         normalized = normalized.transpose(2, 0, 1)
     result = normalized[np.newaxis]
@@ -48,11 +66,11 @@ def image(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
             Code.DATA_SHAPE,
             "The preprocessed image does not have the shape of the model input",
             where=f"input '{spec.name}'",
-            got=f"{result.shape} from an image of {sample.shape[0]} x {sample.shape[1]} pixels",
+            got=f"{result.shape} from {pixels.shape[0]} x {pixels.shape[1]} pixels",
             allowed=str(spec.shape),
             hint=_shape_hint(result.shape, spec.shape, options),
         )
-    return _cast(np.ascontiguousarray(result), spec)
+    return cast_to(np.ascontiguousarray(result), spec)
 
 
 def array(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
@@ -90,23 +108,11 @@ def array(sample: Array, options: InputOptions, spec: InputSpec) -> Array:
     if options.mean != (0.0,) or options.std != (1.0,):
         axis = 1 if shaped.ndim > 1 else 0
         shaped = _normalized(shaped, options, spec, axis=axis)
-    return _cast(shaped, spec)
+    return cast_to(shaped, spec)
 
 
-PREPROCESSORS: tuple[PreprocessorDef, ...] = (
-    PreprocessorDef(
-        name="image",
-        summary="Resize, centre crop, colour order, mean and std, layout",
-        function=image,
-    ),
-    PreprocessorDef(
-        name="array", summary="Shape and dtype checked, mean and std where set", function=array
-    ),
-)
-"""`auto` picks between them by what the reader delivers."""
-
-
-def _checked(sample: Array, spec: InputSpec) -> NDArray[np.uint8]:
+def checked(sample: Array, spec: InputSpec) -> NDArray[np.uint8]:
+    """The sample, if it is an image of 8 bits; gray without its axis of one channel."""
     if sample.dtype != np.uint8:
         raise DataError(
             Code.DATA_DTYPE,
@@ -128,8 +134,6 @@ def _checked(sample: Array, spec: InputSpec) -> NDArray[np.uint8]:
 
 
 def _resized(pixels: NDArray[np.uint8], options: InputOptions) -> NDArray[np.uint8]:
-    from PIL import Image
-
     if options.resize is None:
         return pixels
     height, width = pixels.shape[:2]
@@ -137,11 +141,11 @@ def _resized(pixels: NDArray[np.uint8], options: InputOptions) -> NDArray[np.uin
         short = min(height, width)
         height = options.resize * height // short
         width = options.resize * width // short
-    else:
-        height, width = options.resize
-    filters = Image.Resampling
-    chosen = filters[options.filter.name]
-    return np.asarray(Image.fromarray(pixels).resize((width, height), chosen))
+        return resized(pixels, height, width, options.filter)
+    height, width = options.resize
+    if options.letterbox is None:
+        return resized(pixels, height, width, options.filter)
+    return letterboxed(pixels, height, width, options.filter, options.letterbox)
 
 
 def _cropped(
@@ -196,8 +200,12 @@ def _normalized(
     return np.asarray((values.astype(np.float32) - operands[0]) / operands[1], np.float32)
 
 
-def _cast(values: Array, spec: InputSpec) -> Array:
-    """`values` in the dtype of `spec`, every integer unchanged and every float finite."""
+def cast_to(values: Array, spec: InputSpec) -> Array:
+    """`values` in the dtype of `spec`, every integer unchanged and every float finite.
+
+    Raises:
+        DataError: DATA_NOT_FINITE, or DATA_DTYPE if numbers would change.
+    """
     dtype = np.dtype(spec.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         result = values.astype(dtype)

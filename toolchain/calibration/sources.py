@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.calibration.readers import list_entries, split_key
-from toolchain.core.options import Order
+from toolchain.calibration.members import list_entries
+from toolchain.calibration.readers import may_feed_several, split_key
+from toolchain.core.options import InputOptions, Order
+from toolchain.core.registry import SourceRequest
 from toolchain.errors import Code, ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
     from toolchain.core.registry import DataReaderDef, SampleReader
+    from toolchain.core.samples import InputSpec
 
 Sources = str | Mapping[str, str]
 """One path for a model of one input, else input name to path."""
@@ -50,19 +53,21 @@ class Selection:
 def paths_of(sources: Sources, inputs: Sequence[str]) -> list[str]:
     """Path of every input, in the order of `inputs`.
 
+    One path serves several inputs if it may hold dictionaries: an array for each under its name.
+
     Raises:
         ConfigError: One path for several inputs, unknown names, or inputs without a path.
     """
     where = "calibration.data"
     if isinstance(sources, str):
-        if len(inputs) == 1:
-            return [sources]
+        if len(inputs) == 1 or may_feed_several(split_key(sources)[0]):
+            return [sources] * len(inputs)
         raise ConfigError(
             Code.BAD_VALUE,
             "The model has several inputs, and there is one path",
             where=where,
             got=sources,
-            allowed="a table with " + ", ".join(inputs),
+            allowed=f"a table with {', '.join(inputs)}, or dictionaries with these keys",
         )
     problems = [
         Problem(
@@ -111,18 +116,38 @@ def source_digest(sources: Sources, selection: Selection) -> str:
 
 
 def open_source(
-    path_text: str, readers: Sequence[DataReaderDef]
+    path_text: str,
+    readers: Sequence[DataReaderDef],
+    spec: InputSpec | None = None,
+    options: InputOptions | None = None,
+    *,
+    shared: bool = False,
 ) -> tuple[SampleReader, DataReaderDef]:
     """Open one source with the first reader that accepts it.
+
+    Args:
+        path_text: The source, with a `:key` for an array of an .npz file.
+        readers: The kinds of sources there are.
+        spec: The model input it feeds; None where only names are asked for.
+        options: How that input is fed.
+        shared: True if other inputs take their arrays from the same source, under their names.
 
     Raises:
         DataError: DATA_NOT_FOUND if there is nothing, DATA_UNREADABLE if no reader accepts it.
     """
     path, key = split_key(path_text)
-    _require(path)
+    require_source(path_text)
+    chosen = options or InputOptions()
+    request = SourceRequest(
+        path=path,
+        key=spec.name if shared and spec is not None and key is None else key,
+        input=spec,
+        format=chosen.format,
+        dtype=None if chosen.raw_dtype is None else chosen.raw_dtype.value,
+    )
     for reader in readers:
         if reader.accepts(path):
-            return reader.open(path, key), reader
+            return reader.open(request), reader
     raise DataError(
         Code.DATA_UNREADABLE,
         "No data reader knows this kind of source",
@@ -131,7 +156,13 @@ def open_source(
     )
 
 
-def _require(path: Path) -> None:
+def require_source(path_text: str) -> None:
+    """Look whether a source is there.
+
+    Raises:
+        DataError: DATA_NOT_FOUND if it is not.
+    """
+    path, _ = split_key(path_text)
     if not path.exists():
         raise DataError(
             Code.DATA_NOT_FOUND,
@@ -143,7 +174,7 @@ def _require(path: Path) -> None:
 
 def _fingerprint(path_text: str) -> list[object]:
     path, key = split_key(path_text)
-    _require(path)
+    require_source(path_text)
     if path.is_dir():
         found = sorted(file for file in path.rglob("*") if file.is_file())
         return [_entry(file.relative_to(path).as_posix(), file) for file in found]

@@ -18,7 +18,6 @@ import numpy as np
 from toolchain.calibration.forward import Forward, ForwardModel, Shape
 from toolchain.calibration.ordered import core_count, ordered_map
 from toolchain.calibration.statistics import Tables, arrange, fastest_kernel
-from toolchain.core.reports import CalibrationReport
 from toolchain.errors import CalibrationError, Code
 
 if TYPE_CHECKING:
@@ -51,13 +50,22 @@ class SweepOptions:
     part: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepCost:
+    """What a sweep took: `forwards` counts every run of the model, trials included."""
+
+    samples: int
+    values: int
+    forwards: int
+
+
 def sweep(
     model: Path,
     values: Sequence[str],
     samples: SampleStore,
     options: SweepOptions,
     progress: Progress,
-) -> tuple[Mapping[str, TensorStats], CalibrationReport]:
+) -> tuple[Mapping[str, TensorStats], SweepCost]:
     """Statistics of `values` over all samples, in memory that does not grow with their number.
 
     Args:
@@ -105,7 +113,7 @@ def sweep(
         value: tables.result(number, sums, stop - start) for number, value in enumerate(values)
     }
     forwards = len(runs) + forward.trial_runs
-    return stats, CalibrationReport(samples=stop - start, values=len(stats), forwards=forwards)
+    return stats, SweepCost(samples=stop - start, values=len(stats), forwards=forwards)
 
 
 class _Worker:

@@ -14,7 +14,9 @@ from toolchain.cli.config import config
 from toolchain.cli.explain import explain
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
+from toolchain.cli.plugin import plugin
 from toolchain.cli.plugins import plugins
+from toolchain.cli.streams import keep_from_children, kept_for_answers
 from toolchain.cli.targets import targets
 
 if TYPE_CHECKING:
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
 app = typer.Typer(name="tc", add_completion=False, rich_markup_mode=None)
 app.command()(build)
 app.add_typer(config)
+app.add_typer(plugin)
 for _command in (inspect, targets, plugins, explain, clean):
     app.command()(_command)
 
 
 def main() -> None:
     """Run the command line of the process; never returns."""
+    keep_from_children()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -43,7 +47,8 @@ def run(arguments: Sequence[str]) -> int:
         The exit code (docs/reference/errors.md).
     """
     try:
-        code = _invoke(arguments or ["--help"])
+        with kept_for_answers():
+            code = _invoke(arguments or ["--help"])
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - everything ends here
         return report(error, arguments)

@@ -9,7 +9,9 @@ from typing import Any
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.records import FileConfig
 from toolchain.config.settings import Layer, Setting, Tree, find, place
+from toolchain.config.surgery_checks import surgery_problems
 from toolchain.core.options import (
+    PRESETS,
     Color,
     InputOptions,
     PrecisionRule,
@@ -33,6 +35,7 @@ class _Dependent:
 
 
 _DEPENDENTS = (
+    _Dependent(("optimize",), "enabled", frozenset({True}), ("skip",)),
     _Dependent(("optimize",), "prove", frozenset({True}), ("proof_samples", "rtol", "atol")),
     _Dependent(("calibration",), "order", frozenset({"random"}), ("seed",)),
     _Dependent(("evaluation",), "order", frozenset({"random"}), ("seed",)),
@@ -90,6 +93,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
             for found in _pin_problems(pin, ("mixed_precision", "pins", index), problem)
         ),
         *_repeated_pins(mixed.pins, problem),
+        *surgery_problems(config.surgery, problem),
     ]
 
 
@@ -106,7 +110,7 @@ def _input_problems(inputs: Sequence[InputOptions], problem: _Report) -> Iterato
         elif options.name in names[:index]:
             yield problem((*path, "name"), f"Input `{options.name}` stands here twice")
         channels = 1 if options.color is Color.GRAY else 3
-        image = options.preprocess == "image" or options.color is Color.GRAY
+        image = options.preprocess in ("image", *PRESETS) or options.color is Color.GRAY
         lengths = {"mean": len(options.mean), "std": len(options.std)}
         for key, length in lengths.items():
             if image and length not in (1, channels):
@@ -117,6 +121,17 @@ def _input_problems(inputs: Sequence[InputOptions], problem: _Report) -> Iterato
             yield problem(
                 path, "`mean` and `std` differ in length: {mean} and {std}".format(**lengths)
             )
+        yield from _resize_problems(options, path, problem)
+
+
+def _resize_problems(options: InputOptions, path: Path, problem: _Report) -> Iterator[Problem]:
+    if options.preprocess in PRESETS:
+        for key in ("resize", "crop", "letterbox", "filter"):
+            if getattr(options, key) != getattr(InputOptions(), key):
+                message = f"`{key}` has no effect: `{options.preprocess}` resizes in its own way"
+                yield problem((*path, key), message)
+    elif options.letterbox is not None and not isinstance(options.resize, tuple):
+        yield problem((*path, "letterbox"), "`letterbox` needs `resize = [height, width]`")
 
 
 def _percentile_problems(

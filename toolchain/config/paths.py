@@ -18,8 +18,12 @@ _FILE_NAMES = {
     ("calibration", "data"),
     ("evaluation", "data"),
     ("evaluation", "labels"),
+    ("check", "data"),
+    ("surgery", "constants", "file"),
 }
+"""Keys of options that hold file names, or tables of them; indices are left out."""
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_FUNCTION = re.compile(r"(.+\.py)(:[^:/\\]*)", re.DOTALL)
 _KEYED = re.compile(r"(.*\.npz)(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -75,14 +79,31 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
     def expand(branch: Tree, path: dotted.Path) -> Tree:
         if isinstance(branch, dict):
             return {key: expand(item, (*path, key)) for key, item in branch.items()}
-        is_name = path[:1] in _FILE_NAMES or path[:2] in _FILE_NAMES
-        if not (is_name and isinstance(branch, Setting) and isinstance(branch.value, str)):
+        if isinstance(branch, list):
+            return [expand(item, (*path, index)) for index, item in enumerate(branch)]
+        if not (isinstance(branch, Setting) and isinstance(branch.value, str)):
+            return branch
+        name, function = _file_name(path, branch.value)
+        if name is None:
             return branch
         where = f"{dotted.format_path(path)} in {branch.origin}"
         try:
-            return replace(branch, value=rules.absolute(branch.value, where))
+            return replace(branch, value=rules.absolute(name, where) + function)
         except ConfigError as error:
             problems.extend(error.problems)
             return branch
 
     return expand(tree, ()), problems
+
+
+def _file_name(path: dotted.Path, text: str) -> tuple[str | None, str]:
+    """The file that an option names, and `:function` behind it; None where it names no file.
+
+    Overlays of targets count as the sections they overlay.
+    """
+    keys = tuple(part for part in path if isinstance(part, str))
+    own = keys[2:] if keys[:1] == ("target",) else keys
+    if own == ("input", "preprocess"):
+        split = _FUNCTION.fullmatch(text)
+        return (None, "") if split is None else (split[1], split[2])
+    return (text if any(own[: len(name)] == name for name in _FILE_NAMES) else None), ""

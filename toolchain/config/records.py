@@ -20,6 +20,7 @@ from toolchain.core.options import (
     MixedPrecisionOptions,
     OptimizeOptions,
     QuantizeOptions,
+    SurgeryOptions,
 )
 from toolchain.core.target import TargetDef
 
@@ -33,6 +34,9 @@ class SectionsConfig:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
+    surgery: Annotated[
+        SurgeryOptions, Doc("What is changed in the model before anything else.")
+    ] = field(default_factory=SurgeryOptions)
     optimize: Annotated[OptimizeOptions, Doc("How the float graph is simplified.")] = field(
         default_factory=OptimizeOptions
     )
@@ -42,7 +46,7 @@ class SectionsConfig:
     mixed_precision: Annotated[
         MixedPrecisionOptions, Doc("Where precision differs from the target's default.")
     ] = field(default_factory=MixedPrecisionOptions)
-    compile: Annotated[CompileOptions, Doc("What the artifact is called.")] = field(
+    compile: Annotated[CompileOptions, Doc("How the artifact is written.")] = field(
         default_factory=CompileOptions
     )
     check: Annotated[CheckOptions, Doc("What the last stage compares.")] = field(

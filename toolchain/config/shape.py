@@ -115,6 +115,7 @@ class ConfigShape:
             target=name,
             platform=own.platform,
             input=config.input,
+            surgery=config.surgery,
             optimize=config.optimize,
             calibration=config.calibration,
             evaluation=config.evaluation,

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from toolchain.config.fields import REQUIRED, Field, fields_of
 from toolchain.config.records import FileConfig, TargetConfig
 from toolchain.config.schema import own_fields
+from toolchain.config.shape import SECTIONS
 from toolchain.core.options import (
     CalibrationOptions,
     EvaluationOptions,
@@ -67,7 +68,7 @@ def template(model_name: str, inputs: Sequence[ModelInput], target_names: Sequen
     sections = {field.name: field for field in fields_of(FileConfig) if field.record is not None}
     lines += ["", "", "[calibration]", *_options(fields_of(CalibrationOptions), {"data": data})]
     lines += ["", "", "#[evaluation]", *_options(fields_of(EvaluationOptions), {})]
-    for name in ("optimize", "quantize", "mixed_precision", "compile", "check"):
+    for name in SECTIONS:
         lines += ["", *_section(sections[name], name)]
     for name in target_names:
         key = _key(name)

@@ -256,9 +256,22 @@ _DATA = {
     ),
     Code.DATA_FEW_SAMPLES: _Text(
         "Fewer samples than asked for",
-        "The source holds fewer calibration samples than `calibration.samples`; all are used.",
+        "The source holds fewer samples than were asked for, and all are used; or they are too few "
+        "for ranges that hold for other inputs, too.",
         "samples = 500 with a folder of 120 images.",
         "Add samples, or ask for as many as there are.",
+    ),
+    Code.ARCHIVE_UNSAFE: _Text(
+        "An archive that is not safe to read",
+        "A member leads out of the archive or is a link, or its members are far larger than it.",
+        "A .tar whose member is called `../../.ssh/authorized_keys`.",
+        "Pack the samples again: plain files under relative names. Nothing was unpacked.",
+    ),
+    Code.DATA_SUSPICIOUS: _Text(
+        "Samples that do not look like what the model was trained on",
+        "They never change, or `mean` and `std` do not fit their range or their colour order.",
+        "`mean = [0.485, 0.456, 0.406]`, which is for pixels of 0..1, where they are 0..255.",
+        "Compare with how the model was trained: pixels, colour order, mean and std.",
     ),
     Code.CALIBRATION_FAILED: _Text(
         "The calibration sweep failed",

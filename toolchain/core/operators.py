@@ -22,12 +22,14 @@ class OpTraits:
         weight: Input that carries the weight, if it is constant.
         bias: Input that carries the bias added to the accumulator.
         moves: True where the output holds elements of the input, or a constant fill.
+        counts: True where the output holds indices: it is no quantized value.
     """
 
     data: tuple[int, ...] | None = (0,)
     weight: int | None = None
     bias: int | None = None
     moves: bool = False
+    counts: bool = False
 
 
 _MOVES = OpTraits(moves=True)
@@ -41,10 +43,13 @@ TRAITS: dict[str, OpTraits] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Pow"), _ALL),
     "Concat": OpTraits(data=None, moves=True),
     "Where": OpTraits(data=(1, 2), moves=True),
+    **dict.fromkeys(("ArgMax", "ArgMin"), OpTraits(counts=True)),
     **dict.fromkeys(
         (
             "MaxPool",
             "GlobalMaxPool",
+            "ReduceMax",
+            "ReduceMin",
             "Reshape",
             "Flatten",
             "Squeeze",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.core.dtypes import Array
-from toolchain.core.options import InputOptions
+from toolchain.core.options import Format, InputOptions
 from toolchain.core.quant import ParamSet, QuantPlan, QuantSpec
 from toolchain.core.samples import InputSpec
 from toolchain.core.stats import TensorRange, TensorStats
@@ -52,8 +53,44 @@ class RangeMethodDef:
     weighed: bool = False
 
 
+class SourceKind(StrEnum):
+    """How the samples of a source are told apart, which decides how those of inputs are paired."""
+
+    FILES = "files"
+    """By file names, in their order."""
+    LIST = "list"
+    """By their order, which somebody chose; a single one may stand for all."""
+    NUMBERED = "numbered"
+    """By numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """A source to open.
+
+    Attributes:
+        path: File or folder.
+        key: What stands behind the colon in `file.npz:key`, or the input's name where one source
+            feeds several inputs.
+        input: The model input that is fed; None where only the names of the samples are asked for.
+        format: What the files hold, as the user says.
+        dtype: numpy name of the element type of raw files; None for that of the input.
+    """
+
+    path: Path
+    key: str | None = None
+    input: InputSpec | None = None
+    format: Format = Format.AUTO
+    dtype: str | None = None
+
+
 class SampleReader(Protocol):
     """Samples of one source, opened; the reader holds no more than one sample in memory."""
+
+    @property
+    def images(self) -> bool:
+        """True if `read` returns decoded images; a class attribute will do."""
+        ...
 
     def names(self) -> Sequence[str]:
         """What each sample is called, in the order of the source."""
@@ -72,15 +109,15 @@ class DataReaderDef:
         name: What `tc plugins` shows.
         summary: One line.
         accepts: True if the reader can open this path; called in order of registration.
-        open: Opens (path, key): key is what stands behind the colon in `file.npz:key`.
-        images: True if `read` returns decoded images.
+        open: Opens what is asked for.
+        kind: How its samples are told apart.
     """
 
     name: str
     summary: str
     accepts: Callable[[Path], bool]
-    open: Callable[[Path, str | None], SampleReader]
-    images: bool = False
+    open: Callable[[SourceRequest], SampleReader]
+    kind: SourceKind = SourceKind.NUMBERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,24 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurgeryRow:
+    """One change that the user made to the model.
+
+    Attributes:
+        change: "attribute", "constant", "input name", "output name", "further output", "truncate"
+            or "opset".
+        where: Node and attribute, or tensor.
+        old: What was there before.
+        new: What is there now.
+    """
+
+    change: str
+    where: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassRow:
     """What one pass did: nodes before and behind it."""
 
@@ -30,6 +48,8 @@ class OptimizeReport:
     """What the optimize stage did, and its proof (`samples` is 0 where none was asked for).
 
     Attributes:
+        surgery: What was changed in the model before, and where it was cut.
+        tail: Nodes behind the cut, which stay as they were.
         halves: Values that the model declares as 16-bit floats; they are float32 now.
     """
 
@@ -38,16 +58,29 @@ class OptimizeReport:
     samples: int
     opset_before: int
     opset_after: int
+    surgery: tuple[SurgeryRow, ...] = ()
+    tail: tuple[str, ...] = ()
     halves: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationReport:
-    """What the sweep cost: `forwards` counts every run of the model, extra ones included."""
+    """What the statistics cost.
+
+    Attributes:
+        samples: Calibration samples.
+        values: Values observed.
+        graph: Digest of the float graph; targets with the same one share its sweep.
+        forwards: Runs of the model in the sweep.
+        own_forwards: Runs of this target alone: of values that its plan needs beyond the sweep's,
+            and of algorithms that change the model.
+    """
 
     samples: int
     values: int
+    graph: str
     forwards: int
+    own_forwards: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +215,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSupport:
-    """What one target supports of a model."""
+    """What some chips of one target, which agree in it, support of a model."""
 
     target: str
+    platforms: tuple[str, ...]
     integer_nodes: int
     float_nodes: int
     unsupported_nodes: int

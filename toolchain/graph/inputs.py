@@ -146,7 +146,7 @@ def static_shapes(
             )
             for item in open_dims
         )
-    return {item.name: shapes.get(item.name) or _batch_of_one(item) for item in found}
+    return {item.name: shapes.get(item.name) or batch_of_one(item) for item in found}
 
 
 def _unknown_names(
@@ -199,7 +199,8 @@ def _is_open(item: ModelInput) -> bool:
     return item.shape is None or None in item.shape[1:]
 
 
-def _batch_of_one(item: ModelInput) -> tuple[int, ...]:
+def batch_of_one(item: ModelInput) -> tuple[int, ...]:
+    """The shape of an input of known rank, every dimension that is open being 1."""
     return tuple(1 if dim is None else dim for dim in item.shape or ())
 
 

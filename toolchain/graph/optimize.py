@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.core.reports import OptimizeReport, PassRow
+from toolchain.core.reports import OptimizeReport, PassRow, SurgeryRow
 from toolchain.errors import Code, ConfigError, ModelError, Problem
 from toolchain.graph.half import count_halves
 from toolchain.graph.inputs import describe, shape_overrides
@@ -18,6 +19,7 @@ from toolchain.graph.proof import Proof, compare, run_model
 from toolchain.graph.read import is_compressed, read_bytes
 from toolchain.graph.save import save_model
 from toolchain.graph.shapes import infer_shapes, observe_shapes
+from toolchain.graph.truncate import Halves, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,18 +43,25 @@ def optimize(
     options: OptimizeOptions,
     passes: Sequence[PassDef],
     samples: SampleStore | None,
+    truncate: Sequence[str] = (),
 ) -> tuple[ModelArtifact, OptimizeReport]:
     """Normalize and simplify the model of `source`, write it to `destination` and prove it equal.
 
     Shapes that cannot be inferred are observed on `samples`. The proof runs the file as given and
     the result on `options.proof_samples` samples; without samples, or with `options.prove` off,
-    there is none and the report says 0 samples. Raises ConfigError (UNKNOWN_NAME) for a pass in
-    `options.skip` that does not exist, ModelError (PASS_CHANGED_RESULT) that names the pass which
-    changed an output beyond the tolerance, and whatever `load_model` and `normalize` raise.
+    there is none and the report says 0 samples. What stands behind the tensors `truncate` is left
+    as it is, but for constants that are folded and nodes that nobody reads.
+
+    Raises ConfigError (UNKNOWN_NAME) for a pass in `options.skip` that does not exist, ModelError
+    (PASS_CHANGED_RESULT) that names the pass which changed an output beyond the tolerance, and
+    whatever `load_model`, `normalize` and `cut` raise.
     """
-    chosen = _chosen(passes, options.skip)
-    model, opset, halves = _normalized(source, inputs)
-    rows = tuple(apply_passes(model, chosen))
+    chosen = _chosen(passes, options)
+    prepared = _prepared(source, inputs, truncate)
+    rows = tuple(apply_passes(prepared.model, chosen))
+    model, opset, tail = prepared.whole(), prepared.opset, prepared.tail
+    halves = prepared.narrow
+    del prepared
     feeds = [] if samples is None else list(samples.batches(1, options.proof_samples))
     observe_shapes(model, *feeds)
     artifact = save_model(model, destination)
@@ -63,13 +72,16 @@ def optimize(
         proof = compare(expected, run_model(destination, feeds), options)
         if proof.failures:
             destination.unlink()
-            raise _blame(source, inputs, chosen, options, (feeds, expected, proof))
+            again = _prepared(source, inputs, truncate)
+            raise _blame(again, chosen, options, (feeds, expected, proof))
     return artifact, OptimizeReport(
         passes=rows,
         proof=proof.rows,
         samples=len(feeds) if proof.rows else 0,
         opset_before=opset,
         opset_after=OPSET,
+        surgery=_cut_rows(truncate, tail),
+        tail=tail,
         halves=halves,
     )
 
@@ -98,7 +110,10 @@ def apply_passes(model: ir.Model, passes: Sequence[PassDef]) -> Iterator[PassRow
         infer_shapes(model)
 
 
-def _chosen(passes: Sequence[PassDef], skip: Sequence[str]) -> list[PassDef]:
+def _chosen(passes: Sequence[PassDef], options: OptimizeOptions) -> list[PassDef]:
+    if not options.enabled:
+        return []
+    skip = options.skip
     names = [definition.name for definition in passes]
     problems = [
         Problem(
@@ -118,6 +133,46 @@ def _chosen(passes: Sequence[PassDef], skip: Sequence[str]) -> list[PassDef]:
         raise ConfigError.of(problems)
     ordered = sorted(passes, key=lambda definition: definition.phase)
     return [definition for definition in ordered if definition.name not in skip]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Prepared:
+    """A normalized model on its way through the passes.
+
+    Attributes:
+        model: What the passes change: all of it, or what stands in front of the cut.
+        opset: The opset it came in.
+        narrow: Values that were declared as 16-bit floats.
+        halves: Both sides of the cut, where there is one.
+    """
+
+    model: ir.Model
+    opset: int
+    narrow: int
+    halves: Halves | None
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """Names of the nodes behind the cut."""
+        return () if self.halves is None else tuple(n.name or "" for n in self.halves.tail.graph)
+
+    def whole(self) -> ir.Model:
+        """The model with its tail."""
+        return self.model if self.halves is None else self.halves.joined()
+
+
+def _prepared(source: Path, inputs: Sequence[InputOptions], truncate: Sequence[str]) -> _Prepared:
+    model, opset, narrow = _normalized(source, inputs)
+    halves = cut(model, truncate) if truncate else None
+    head = model if halves is None else halves.head
+    return _Prepared(model=head, opset=opset, narrow=narrow, halves=halves)
+
+
+def _cut_rows(truncate: Sequence[str], tail: Sequence[str]) -> tuple[SurgeryRow, ...]:
+    if not truncate:
+        return ()
+    new = f"{len(tail)} nodes behind it run in float, {tail[0]} first"
+    return (SurgeryRow(change="truncate", where=", ".join(truncate), old="one graph", new=new),)
 
 
 def _normalized(source: Path, inputs: Sequence[InputOptions]) -> tuple[ir.Model, int, int]:
@@ -155,28 +210,26 @@ def _run_original(
 
 
 def _blame(
-    source: Path,
-    inputs: Sequence[InputOptions],
+    prepared: _Prepared,
     passes: Sequence[PassDef],
     options: OptimizeOptions,
     found: tuple[Sequence[Mapping[str, Array]], Sequence[Mapping[str, Array]], Proof],
 ) -> ModelError:
     """Do everything again step by step; the error names the first step that changed results."""
     feeds, expected, proof = found
-    model = _normalized(source, inputs)[0]
     step = "normalize"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "step.onnx"
 
         def differs() -> bool:
             nonlocal proof
-            save_model(model, path)
+            save_model(prepared.whole(), path)
             latest = compare(expected, run_model(path, feeds), options)
             proof = latest if latest.failures else proof
             return bool(latest.failures)
 
         if not differs():
-            steps = (row.name for row in apply_passes(model, passes) if row.changed)
+            steps = (row.name for row in apply_passes(prepared.model, passes) if row.changed)
             step = next((name for name in steps if differs()), "optimize")
     return ModelError(
         Code.PASS_CHANGED_RESULT,

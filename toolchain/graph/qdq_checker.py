@@ -54,7 +54,11 @@ def _is_absorbed(graph: GraphView, node: NodeView) -> bool:
 
 
 def _writes_integers(graph: GraphView, node: NodeView) -> bool:
-    return all(_ends_in_integers(graph, node, value) for value in node.outputs if value.name)
+    return all(
+        _ends_in_integers(graph, node, value)
+        for value in node.outputs
+        if value.name and value.dtype is DType.FLOAT32
+    )
 
 
 def _ends_in_integers(graph: GraphView, node: NodeView, value: ValueView) -> bool:

@@ -35,7 +35,11 @@ _GRAPH_TAG, _INITIALIZER_TAG = 7 << 3 | 2, 5 << 3 | 2
 
 
 def save_model(
-    model: ir.Model, path: Path, *, external_bytes: int = EXTERNAL_BYTES
+    model: ir.Model,
+    path: Path,
+    *,
+    external_bytes: int = EXTERNAL_BYTES,
+    ir_version: int = IR_VERSION,
 ) -> ModelArtifact:
     """Write `model` to `path`, and its weights to `<path>.data` where they exceed `external_bytes`.
 
@@ -55,7 +59,7 @@ def save_model(
         else:
             tensors = [value.const_value for value in values if value.const_value is not None]
         with partial.open("wb") as stream:
-            _write(_frame(model), tensors, stream)
+            _write(_frame(model, ir_version), tensors, stream)
         if large:
             partial_data.replace(data_path)
         partial.replace(path)
@@ -118,7 +122,7 @@ def _outside(value: ir.Value, stream: IO[bytes], location: str) -> ir.TensorProt
     )
 
 
-def _frame(model: ir.Model) -> onnx.ModelProto:
+def _frame(model: ir.Model, ir_version: int) -> onnx.ModelProto:
     """The model without its initializers."""
     import onnx_ir as ir
     from onnx_ir.passes import common
@@ -127,7 +131,7 @@ def _frame(model: ir.Model) -> onnx.ModelProto:
     frame.graph.initializers.clear()
     common.ClearMetadataAndDocStringPass()(frame)
     proto = ir.serde.serialize_model(frame)
-    proto.ir_version, proto.producer_name = IR_VERSION, PRODUCER
+    proto.ir_version, proto.producer_name = ir_version, PRODUCER
     for field in ("producer_version", "domain", "model_version", "doc_string", "metadata_props"):
         proto.ClearField(field)
     for key, text in sorted(model.metadata_props.items()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from toolchain.config.resolve import ResolvedConfig
+from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.diagnostics import Diagnostic
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -28,6 +29,8 @@ from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import check, compile, mixed_precision, optimize, quantize
+from toolchain.pipeline.surgery import with_surgery
+from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
@@ -118,10 +121,11 @@ def _build_target(
     progress: Progress,
     until: str | None,
 ) -> TargetResult:
-    context = _context(options, workspace, manager, progress)
-    state = BuildState()
+    context, surgery = with_surgery(_context(options, workspace, manager, progress))
+    state = BuildState(surgery=surgery)
     for name, run in STAGES.items():
-        state = run(context, state)
+        before, state = state, run(context, state)
+        verify_inputs(context, before, state, name)
         if name == until:
             break
     result = TargetResult(
@@ -171,18 +175,21 @@ def _context(
             got=name,
             allowed="a name without slashes",
         )
-    check_types(targets[options.target].spec, options.quantize, options.mixed_precision.rules)
+    # External data counts; a packed file is its own digest, so that it need not be unpacked.
+    digest = file_digest(model) if is_compressed(model) else model_digest(model)
+    target = targets[options.target].facts(options.platform, options.target_options)
+    check_types(target, options.quantize, options.mixed_precision.rules)
     hooks = TargetHooks(manager, options.target)
     providers = manager.providers()
     return BuildContext(
         options=options,
-        target=targets[options.target].spec,
+        target=target,
         hooks=hooks,
         manager=manager,
         workspace=workspace,
         progress=progress,
         source=source_digest(manager, dict.fromkeys((*hooks.plugins, *providers))),
         shared=source_digest(manager, providers),
-        # External data counts; a packed file is its own digest, so that it need not be unpacked.
-        model=file_digest(model) if is_compressed(model) else model_digest(model),
+        original=ModelArtifact(path=model, digest=digest),
+        model=digest,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from toolchain.core.artifacts import CompiledArtifact
+from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -19,6 +19,7 @@ from toolchain.core.reports import (
     OptimizeReport,
     QuantReport,
     RuleEffect,
+    SurgeryRow,
 )
 from toolchain.core.samples import SampleStore
 from toolchain.core.target import TargetSpec
@@ -36,7 +37,8 @@ class BuildContext:
     Attributes:
         source: Digest of all source code and library versions that take part.
         shared: The same without the target's own plugin, for what targets have in common.
-        model: Digest of the model as given.
+        original: The model as given.
+        model: Digest of the model that `options` names, which surgery may have changed.
     """
 
     options: BuildOptions
@@ -47,6 +49,7 @@ class BuildContext:
     progress: Progress
     source: str
     shared: str
+    original: ModelArtifact
     model: str
 
     @property
@@ -89,10 +92,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Samples on disk, and the digest of their names and bytes."""
+    """Samples on disk, and the digest of their names and bytes.
+
+    Attributes:
+        warnings: What looks wrong about them.
+    """
 
     store: SampleStore
     digest: str
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,6 +108,7 @@ class BuildState:
     """What is known after each stage; a stage gets one and returns another.
 
     Attributes:
+        surgery: What the user changed in the model.
         samples: Preprocessed calibration samples.
         optimized: The simplified float model.
         float_model: The same with Q/DQ taken out that the model brought along.
@@ -111,6 +120,7 @@ class BuildState:
         cached: Stages that came from the cache.
     """
 
+    surgery: tuple[SurgeryRow, ...] = ()
     samples: Prepared | None = None
     optimized: Path | None = None
     float_model: Path | None = None
@@ -139,6 +149,14 @@ class BuildState:
     def publishing(self, name: str, path: Path, what: str) -> Self:
         """The state with one more file to publish."""
         return replace(self, files={**self.files, name: (path, what)})
+
+    def warn_all(self, stage: str, problems: Iterable[Problem]) -> Self:
+        """The state with a warning for each of `problems`."""
+        found = tuple(
+            Diagnostic(severity=Severity.WARNING, stage=stage, problem=problem)
+            for problem in problems
+        )
+        return replace(self, diagnostics=(*self.diagnostics, *found))
 
     def warn(self, stage: str, problem: Problem, severity: Severity = Severity.WARNING) -> Self:
         """The state with one more thing to tell the user."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
@@ -26,7 +27,8 @@ def inspect(path: Path, targets: Sequence[TargetDef]) -> InspectReport:
     """Read, normalize and simplify the model in memory; nothing is written.
 
     Inputs, outputs, operators and their counts are those of the file; MACs and support are those of
-    the simplified model with a batch of 1.
+    the simplified model with a batch of 1, on every chip of every target with its own options as
+    they are by default.
 
     Raises:
         ModelError: The file is not a usable model, or inputs have open dimensions.
@@ -51,8 +53,27 @@ def inspect(path: Path, targets: Sequence[TargetDef]) -> InspectReport:
             value.constant.size for value in original.values.values() if value.constant is not None
         ),
         op_counts=tuple(Counter(node.op_type for node in original.nodes).most_common()),
-        support=tuple(_support(graph, target.spec) for target in targets),
+        support=tuple(found for target in targets for found in _by_platform(graph, target)),
     )
+
+
+def _by_platform(graph: GraphView, target: TargetDef) -> list[TargetSupport]:
+    """Support by chips, those together that agree; the default chip and its equals are first."""
+    alike: list[tuple[TargetSpec, TargetSupport]] = []
+    for chip in target.spec.platforms:
+        facts = target.facts(chip.name, target.options())
+        known = (found for other, found in alike if other.ops == facts.ops)
+        support = next(known, None) or _support(graph, facts)
+        alike.append((facts, support))
+    grouped: list[TargetSupport] = []
+    for facts, support in alike:
+        names = tuple(chip.name for chip in facts.platforms)
+        index = next((i for i, s in enumerate(grouped) if replace(s, platforms=()) == support), -1)
+        if index < 0:
+            grouped.append(replace(support, platforms=names))
+        else:
+            grouped[index] = replace(support, platforms=grouped[index].platforms + names)
+    return grouped
 
 
 def _support(graph: GraphView, target: TargetSpec) -> TargetSupport:
@@ -62,6 +83,7 @@ def _support(graph: GraphView, target: TargetSpec) -> TargetSupport:
     outside = sum(macs(node) for node in in_float)
     return TargetSupport(
         target=target.name,
+        platforms=(),
         integer_nodes=len(graph.nodes) - len(in_float),
         float_nodes=sum(node.op_type in SUPPORTED for node in in_float),
         unsupported_nodes=sum(node.op_type not in SUPPORTED for node in in_float),

@@ -71,7 +71,7 @@ def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[P
         "toolchain": version("toolchain"),
         "target": options.target,
         "platform": options.platform,
-        "model": {"name": Path(options.model).name, "sha256": context.model},
+        "model": {"name": context.original.path.name, "sha256": context.original.digest},
         "options": _settings(options, "model", "output", "calibration", "evaluation"),
         "calibration": {
             **_settings(options.calibration, "data", "threads"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -22,8 +23,11 @@ from toolchain.core.registry import (
 from toolchain.core.target import TargetDef
 from toolchain.errors import Code, PluginError, Problem
 from toolchain.plugin import specs
+from toolchain.plugin.declared import said
+from toolchain.plugin.facts import fact_findings
 from toolchain.plugin.guard import Guard
 from toolchain.plugin.markers import ENTRY_POINTS, PROJECT
+from toolchain.plugin.speaking import plugin_code
 
 Record = TypeVar("Record")
 
@@ -39,6 +43,9 @@ COLLECTING: Mapping[str, type[Any]] = MappingProxyType(
     }
 )
 """Collecting hooks and the record each returns."""
+
+_MOST_RECORDS = 1000
+"""Records that one plugin may return for one hook: a generator may have no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +203,12 @@ class PluginManager:
         others = [other for other in self._pluggy.get_plugins() if other is not module]
         return self._pluggy.subset_hook_caller(hook, others)
 
+    def implements(self, plugin: str, hook: str) -> bool:
+        """True if `plugin` answers `hook`."""
+        module = self._pluggy.get_plugin(plugin)
+        callers = self._pluggy.get_hookcallers(module) or ()
+        return any(caller.name == hook for caller in callers)
+
     def require_targets(self, names: Iterable[str]) -> None:
         """Make sure that no target asked for is missing because its plugin is broken.
 
@@ -269,15 +282,21 @@ class PluginManager:
     def _ask(self, hook: str, name: str, kind: type[Any]) -> list[Any]:
         """What one plugin returns for a collecting hook, checked."""
         guard, caller = self.guard(name), self.caller(hook, name)
+        place = f"hook {hook}"
         records: list[Any] = []
-        for answer in guard.call(f"hook {hook}", caller):
+        for answer in guard.call(place, caller):
             if not isinstance(answer, Iterable):
-                raise guard.bad_return(f"hook {hook}", answer, f"a list of {kind.__name__}")
-            # A generator runs here, and may raise only now.
-            records += guard.call(f"hook {hook}", partial(list, answer))
+                raise guard.bad_return(place, answer, f"a list of {kind.__name__}")
+            # A generator runs here, and may raise only now, or never end.
+            records += guard.call(place, partial(list, islice(answer, _MOST_RECORDS + 1)))
+        if len(records) > _MOST_RECORDS:
+            raise guard.bad_return(place, len(records), f"at most {_MOST_RECORDS} records")
         for record in records:
             if not isinstance(record, kind):
-                raise guard.bad_return(f"hook {hook}", record, kind.__name__)
+                raise guard.bad_return(place, record, kind.__name__)
+            guard.check(place, record, kind)
+            if isinstance(record, TargetDef) and not guard.own:
+                guard.refuse(place, fact_findings(record))
         return [guard.guarded(record) for record in records]
 
 
@@ -289,6 +308,9 @@ def _load(point: EntryPoint) -> tuple[PluginRow, object]:
         version="unknown" if distribution is None else distribution.version,
     )
     try:
-        return row, point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - must not stop the other plugins
-        return replace(row, error=f"{type(error).__name__}: {error}"), None
+        with plugin_code():
+            return row, point.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - must not stop the other plugins
+        return replace(row, error=said(error)), None

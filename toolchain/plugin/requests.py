@@ -31,7 +31,11 @@ from toolchain.quantization.rules import Asked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizeRequest:
-    """Simplify `source` into `destination` and prove it on `samples`."""
+    """Simplify `source` into `destination` and prove it on `samples`.
+
+    Attributes:
+        truncate: Tensors behind which the model is left alone; empty to simplify all of it.
+    """
 
     target: TargetSpec
     source: Path
@@ -40,6 +44,7 @@ class OptimizeRequest:
     options: OptimizeOptions
     passes: tuple[PassDef, ...]
     samples: SampleStore
+    truncate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

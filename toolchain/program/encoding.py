@@ -21,6 +21,7 @@ Json: TypeAlias = Any
 """What `json.loads` returns."""
 
 Record = TypeVar("Record")
+Word = TypeVar("Word", bound=Enum)
 
 KIND = "record"
 """Key that names the class where a field may hold one of several."""
@@ -149,7 +150,7 @@ def _decode(data: Json, hint: Any, where: str) -> Any:  # noqa: PLR0911 - as abo
     if hint is float:
         return _decode_float(data, where)
     if issubclass(hint, Enum):
-        return _decode_enum(data, hint, where)
+        return decode_enum(data, hint, where)
     return require(data, hint, where)
 
 
@@ -175,7 +176,8 @@ def _decode_mapping(data: Json, arguments: tuple[Any, ...], where: str) -> dict[
     return result
 
 
-def _decode_enum(data: Json, hint: type[Enum], where: str) -> Enum:
+def decode_enum(data: Json, hint: type[Word], where: str) -> Word:
+    """The member of `hint` that a word names; raises Malformed."""
     words = {str(member.value): member for member in hint}
     if not isinstance(data, str) or data not in words:
         raise Malformed(where, data, ", ".join(words))

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.core.dtypes import DType
 from toolchain.core.quant import Rounding
+from toolchain.core.target import Requantization
 from toolchain.errors import Code, CompileError
 from toolchain.program import records
 from toolchain.program.encoding import (
     Json,
     Malformed,
+    decode_enum,
     decode_layout,
     decode_record,
     decode_tagged,
@@ -46,7 +49,10 @@ _OPERATIONS: Mapping[str, type[Operation]] = {
     for name, record in vars(records).items()
     if isinstance(record, type) and issubclass(record, Operation) and record is not Operation
 }
-_BODY = frozenset({"name", "rounding", "inputs", "outputs", "tensors", "operations"})
+_BODY = frozenset(
+    {"name", "inputs", "outputs", "tensors", "operations"}
+    | {"rounding", "requantization", "wide_accumulator"}
+)
 
 
 def save_program(program: Program, folder: Path, stem: str) -> tuple[str, str]:
@@ -55,6 +61,8 @@ def save_program(program: Program, folder: Path, stem: str) -> tuple[str, str]:
     body = {
         "name": program.name,
         "rounding": program.rounding.value,
+        "requantization": program.requantization.value,
+        "wide_accumulator": program.wide_accumulator.value,
         "inputs": list(program.inputs),
         "outputs": list(program.outputs),
         "tensors": [encode_record(program.tensors[name]) for name in sorted(program.tensors)],
@@ -165,12 +173,11 @@ def _decode_program(body: dict[str, Json], weights: bytes) -> Program:
     ]
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise Malformed("tensors", "a name twice", "every name once")
-    rounding = require(body["rounding"], str, "rounding")
-    if rounding not in list(Rounding):
-        raise Malformed("rounding", rounding, ", ".join(Rounding))
     return Program(
         name=require(body["name"], str, "name"),
-        rounding=Rounding(rounding),
+        rounding=decode_enum(body["rounding"], Rounding, "rounding"),
+        requantization=decode_enum(body["requantization"], Requantization, "requantization"),
+        wide_accumulator=decode_enum(body["wide_accumulator"], DType, "wide_accumulator"),
         inputs=_names(body["inputs"], "inputs"),
         outputs=_names(body["outputs"], "outputs"),
         tensors={tensor.name: tensor for tensor in tensors},

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, CompileError, Problem
-from toolchain.program.records import FloatOp
+from toolchain.program.records import FloatOp, Function
 
 if TYPE_CHECKING:
     from toolchain.program.records import Operation, Program, Tensor
@@ -34,7 +34,7 @@ def constant_names(record: object) -> Iterator[str]:
         for field in fields(record):
             if field.name not in _NOT_CONSTANTS:
                 yield from constant_names(getattr(record, field.name))
-        if isinstance(record, FloatOp):
+        if isinstance(record, (FloatOp, Function)):
             yield from record.constants.values()
 
 

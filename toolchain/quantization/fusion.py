@@ -25,6 +25,10 @@ CLAMPING = frozenset(
 """Operators whose requantization can clamp its result."""
 
 
+ABSORBED = frozenset({"Relu", "Clip"})
+"""Activations that become bounds of a requantization: what targets absorb unless they say else."""
+
+
 def fused_values(
     graph: GraphView,
     target: TargetSpec,
@@ -44,7 +48,7 @@ def fused_values(
             continue
         if target.ops[node.op_type].support is Support.MOVE:
             continue
-        behind = absorbed_activation(graph, node, target)
+        behind = absorbed_activation(graph, node, target.fused_activations)
         value = node.outputs[0].name
         if behind is None or behind.name not in integer or value in fixed:
             continue
@@ -58,12 +62,14 @@ def _output_dtype(node: NodeView, precision: Mapping[str, NodePrecision]) -> DTy
     return None if asked is None else asked.output_dtype
 
 
-def absorbed_activation(graph: GraphView, node: NodeView, target: TargetSpec) -> NodeView | None:
-    """The activation node that `node` absorbs on `target`, or None."""
+def absorbed_activation(
+    graph: GraphView, node: NodeView, absorbed: Collection[str]
+) -> NodeView | None:
+    """The activation node, of the operators `absorbed`, that `node` absorbs, or None."""
     value = node.outputs[0].name
     uses = graph.uses(value)
     if len(uses) != 1 or value in graph.output_names:
         return None
     behind = uses[0].node
-    single = behind.op_type in target.fused_activations and uses[0].position == 0
+    single = behind.op_type in absorbed and uses[0].position == 0
     return behind if single and behind.outputs[0].dtype is DType.FLOAT32 else None

@@ -21,6 +21,7 @@ from toolchain.numerics.affine import params_from_range
 from toolchain.quantization.groups import sources
 from toolchain.quantization.importance import Channels, channel_importance
 from toolchain.quantization.outlook import Part, outlook
+from toolchain.quantization.shift_limits import limit_activations
 from toolchain.quantization.useful import clamp, useful_interval
 from toolchain.quantization.weights import Pinned, fit_biases, weight_params
 
@@ -98,12 +99,14 @@ def choose_params(
         QuantizationError: A value of the plan was not observed.
     """
     chooser = _Chooser(graph, plan, stats, target, choice)
-    activations = chooser.run()
+    limited = limit_activations(graph, plan, chooser.run(), target, choice.pinned.keys())
+    activations = limited.params
     smallest = max(target.min_scale, choice.min_weight_scale)
     weights = weight_params(graph, plan, choice.pinned, choice.weight_method, smallest)
     chosen = Chosen(
         params=activations,
         methods=chooser.methods
+        | {name: f"{chooser.methods[name]}, shift limits" for name in limited.moved}
         | {
             name: "pinned"
             if name in choice.pinned
@@ -220,15 +223,20 @@ class _Chooser:
         """A range that the operator itself guarantees (Softmax: 0..1), for values of their own.
 
         Facts state it for 8 bits, where it ends one step before the bound of the operator; so it
-        does for other types, whose steps are others.
+        does for other types, whose steps are others. Only where no rule names a method, and the
+        samples reach at least half of it: attention over many tokens stays far below 1, and steps
+        fit for 1 would round all of it to 0.
         """
-        if len(members) != 1:
+        if len(members) != 1 or members[0] in self._choice.overrides:
             return None
         node = self._graph.producers.get(members[0])
         support = None if node is None else self._target.ops.get(node.op_type)
         if support is None or support.output_range is None:
             return None
         low, high = support.output_range
+        seen = self._stats_of(members[0])
+        if 2.0 * (seen.maximum - seen.minimum) < high - low:
+            return None
         if spec.dtype.bits != 8:
             bound = high + (high - low) / 255.0
             high = bound - (bound - low) / 2.0**spec.dtype.bits

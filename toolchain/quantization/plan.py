@@ -65,15 +65,17 @@ def make_plan(
 
 
 def runs_on_integers(node: NodeView, target: TargetSpec, precision: NodePrecision) -> bool:
-    """True if the target can run `node` on integers and no rule asks for float."""
-    if precision.input_dtype is DType.FLOAT32 or precision.weight_dtype is DType.FLOAT32:
+    """True if the target can run `node` on integers and neither rule nor cut asks for float."""
+    asked = (precision.input_dtype, precision.weight_dtype)
+    if precision.behind_cut or DType.FLOAT32 in asked:
         return False
     if precision.output_dtype is DType.FLOAT32 and node.op_type not in ACCUMULATING:
         return False
     data = [value for _, value in data_inputs(node)]
     if not data or any(value.dtype is not DType.FLOAT32 for value in data):
         return False
-    if any(out.name and out.dtype is not DType.FLOAT32 for out in node.outputs):
+    real = all(out.dtype is DType.FLOAT32 for out in node.outputs if out.name)
+    if not real and not traits(node).counts:
         return False
     if all(value.is_constant for value in data):
         return False
@@ -189,6 +191,11 @@ class _Planner:
             if fixed or not in_float:
                 self._store(output.name, self._activation(asked.output_dtype))
 
+    def _bias_spec(self) -> QuantSpec:
+        if not self._target.bias.own_scale:
+            return QuantSpec(dtype=self._types.bias, symmetric=True, granularity=PerChannel(0))
+        return replace(self._target.weight, dtype=self._types.bias, granularity=PerTensor())
+
     def _read(self, node: NodeView, spec: QuantSpec) -> None:
         """Make every data input of `node` arrive as integers of `spec`'s type."""
         for position, value in data_inputs(node):
@@ -232,9 +239,7 @@ class _Planner:
         if self._types.bias is not DType.FLOAT32 and not in_blocks:
             edge = Edge(bias.name, node.name, known.bias)
             self._integer_edges.add(edge)
-            self._conversions[edge] = QuantSpec(
-                dtype=self._types.bias, symmetric=True, granularity=PerChannel(0)
-            )
+            self._conversions[edge] = self._bias_spec()
 
     def _weight_granularity(
         self, node: NodeView, weight: ValueView, spec: QuantSpec

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from toolchain.core.dtypes import DType
 
+CUT_REASON = "it stands behind the tensors of `surgery.truncate`"
+"""Why a node runs in float that the user has cut off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePrecision:
@@ -15,8 +18,11 @@ class NodePrecision:
         input_dtype: Type in which it reads its activations; FLOAT32 makes it run in float.
         output_dtype: Type in which its outputs are stored.
         weight_dtype: Type in which its weight is stored.
+        behind_cut: True for nodes that run in float whatever else is asked, because the model is
+            cut in front of them.
     """
 
     input_dtype: DType | None = None
     output_dtype: DType | None = None
     weight_dtype: DType | None = None
+    behind_cut: bool = False

@@ -14,10 +14,12 @@ from toolchain.core.reports import FloatRow, QuantReport, QuantRow
 from toolchain.core.target import TargetSpec
 from toolchain.graph.macs import macs
 from toolchain.quantization.plan import runs_on_integers
-from toolchain.quantization.precision import NodePrecision
+from toolchain.quantization.precision import CUT_REASON, NodePrecision
 
 RULE_REASON = "a rule or the precision level asks for float"
 """Why a node runs in float that could run on integers."""
+ASKED_REASONS = frozenset({RULE_REASON, CUT_REASON})
+"""Reasons of the user's own."""
 
 
 def quant_report(
@@ -63,6 +65,8 @@ def float_reason(
     asked = precision or NodePrecision()
     if not any(value.dtype == "float32" for _, value in data_inputs(node)):
         return None
+    if asked.behind_cut:
+        return CUT_REASON
     if runs_on_integers(node, target, asked):
         edges = [Edge(v.name, node.name, i) for i, v in data_inputs(node)]
         read = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -17,7 +17,7 @@ from toolchain.core.reports import RuleEffect
 from toolchain.core.target import Support, TargetSpec
 from toolchain.errors import Code, ConfigError, Problem, QuantizationError
 from toolchain.quantization.levels import stays_float
-from toolchain.quantization.precision import NodePrecision
+from toolchain.quantization.precision import CUT_REASON, NodePrecision
 from toolchain.quantization.roles import RULE_DTYPES, of_inputs, of_outputs, rule_problems
 
 WHOLE_GRAPH = "DEFAULT"
@@ -122,6 +122,16 @@ def _level(node: NodeView, found: dict[str, _Claim], general: int) -> int:
     return level
 
 
+def behind_cut(asked: Mapping[str, Asked], nodes: Iterable[str]) -> dict[str, Asked]:
+    """`asked`, but `nodes` run in float whatever rules ask of them."""
+    cut_off = NodePrecision(behind_cut=True)
+    found = dict(asked)
+    for name in nodes:
+        origins = asked[name].origins if name in asked else {}
+        found[name] = Asked(precision=cut_off, origins=origins)
+    return found
+
+
 def _claim(found: dict[str, _Claim], priority: int, number: int, rule: PrecisionRule) -> None:
     for setting in SETTINGS:
         value = getattr(rule, setting)
@@ -131,10 +141,15 @@ def _claim(found: dict[str, _Claim], priority: int, number: int, rule: Precision
 
 def _asked(found: Mapping[str, _Claim], roles: Mapping[str, DType]) -> Asked:
     values = {name: claim.value for name, claim in found.items()}
-    dtypes = {name: DType(str(values[name])) for name in RULE_DTYPES if name in values}
+    ruled = {name: DType(str(values[name])) for name in RULE_DTYPES if name in values}
+    dtypes = {**roles, **ruled}
     level, method, percentile = (values.get(s) for s in ("precision_level", "method", "percentile"))
     return Asked(
-        precision=NodePrecision(**{**roles, **dtypes}),
+        precision=NodePrecision(
+            input_dtype=dtypes.get("input_dtype"),
+            output_dtype=dtypes.get("output_dtype"),
+            weight_dtype=dtypes.get("weight_dtype"),
+        ),
         precision_level=level if isinstance(level, int) else None,
         method=None if method is None else str(method),
         percentile=percentile if isinstance(percentile, float) else None,
@@ -239,7 +254,7 @@ def effects(
     for node, request in selected:
         for setting, number in request.origins.items():
             where = f"mixed_precision.rules[{number}]"
-            wanted = f"{setting} = {_value(request, setting)}"
+            wanted = f"{setting} = {getattr(rules[number], setting)}"
             reason = _not_applied(node, setting, request, plan, target)
             if reason is None:
                 silent.discard(number)
@@ -293,6 +308,8 @@ def _not_applied(
     node: NodeView, setting: str, request: Asked, plan: QuantPlan, target: TargetSpec
 ) -> str | None:
     """Why `setting` did not take effect on `node`, or None if it did."""
+    if request.precision.behind_cut:
+        return CUT_REASON
     match setting:
         case "input_dtype":
             return _input_not_applied(node, request.precision.input_dtype, plan)
@@ -303,7 +320,7 @@ def _not_applied(
         case "precision_level":
             return None  # only levels that make a difference are kept
         case _:
-            return _method_not_applied(node, plan, target)
+            return _method_not_applied(node, plan)
 
 
 def _input_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) -> str | None:
@@ -347,16 +364,10 @@ def _weight_not_applied(node: NodeView, dtype: DType | None, plan: QuantPlan) ->
     return None if stored is dtype else f"its weight is stored as {stored}"
 
 
-def _method_not_applied(node: NodeView, plan: QuantPlan, target: TargetSpec) -> str | None:
+def _method_not_applied(node: NodeView, plan: QuantPlan) -> str | None:
     output = node.outputs[0].name
     stored = plan.fused.get(output, output)
-    if stored not in plan.specs:
-        return "its output is not stored as integers"
-    support = target.ops.get(node.op_type)
-    shared = any(stored in group for group in plan.shared)
-    if support is not None and support.output_range is not None and not shared:
-        return "the range of its output is known"
-    return None
+    return None if stored in plan.specs else "its output is not stored as integers"
 
 
 def _read_dtype(edge: Edge, plan: QuantPlan) -> DType:

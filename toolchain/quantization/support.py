@@ -10,7 +10,7 @@ from toolchain.core.quant import QuantPlan
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, Problem, UnsupportedOpError
 from toolchain.quantization.precision import NodePrecision
-from toolchain.quantization.report import RULE_REASON, float_reason
+from toolchain.quantization.report import ASKED_REASONS, float_reason
 
 
 def check_support(
@@ -39,7 +39,7 @@ def check_support(
     for node in graph.nodes:
         standard = node.domain in ("", "ai.onnx") and node.op_type in float_ops
         reason = float_reason(node, plan, target, precision.get(node.name))
-        forbidden = policy is Unsupported.ERROR and reason is not None and reason != RULE_REASON
+        forbidden = policy is Unsupported.ERROR and reason not in {None, *ASKED_REASONS}
         runs = reason is None and node.op_type in target.ops
         if forbidden or not (standard or runs):
             problems.append(

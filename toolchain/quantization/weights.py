@@ -15,6 +15,7 @@ from toolchain.core.quant import Edge, ParamSet, PerBlock, QuantParams, QuantPla
 from toolchain.core.target import TargetSpec
 from toolchain.numerics.affine import params_from_range
 from toolchain.quantization.bias import bias_params, raise_to_bias
+from toolchain.quantization.shift_limits import limited_bias, limited_weight
 
 Pinned = Mapping[str, Callable[[QuantSpec], QuantParams]]
 """For each value whose parameters are given, the function from its spec to them."""
@@ -70,8 +71,12 @@ def fit_biases(
     """`params` with the biases of `plan` added, and weight scales raised where one would not fit.
 
     A weight that several nodes read gets a scale large enough for the biases of all of them. Pinned
-    weights stay as they are, and so do those per block, whose biases are no integers.
+    weights stay as they are, and so do those per block, whose biases are no integers. Where biases
+    have scales of their own, weights and biases are brought within the target's shift limits
+    instead.
     """
+    if target.bias.own_scale:
+        return _own_biases(graph, plan, target, pinned, params)
     values, edges = dict(params.values), dict(params.edges)
     for weight in _weights(graph, plan):
         bias, name = _bias(weight.node), weight.value.name
@@ -91,6 +96,40 @@ def fit_biases(
             inputs = _input_params(weight.node, raised)
             edges[bias.edge] = bias_params(inputs, weight.among(raised), spec, bias.array.size)
     return ParamSet(values=values, edges=edges)
+
+
+def _own_biases(
+    graph: GraphView, plan: QuantPlan, target: TargetSpec, pinned: Pinned, params: ParamSet
+) -> ParamSet:
+    """`params` with weights that the shifts reach, and biases in scales of their own."""
+    values, edges = dict(params.values), dict(params.edges)
+    for weight in _weights(graph, plan):
+        found, limits = weight.among(params), target.shift_limits
+        inputs, result = (
+            _input_params(weight.node, params),
+            _output_params(weight.node, plan, params),
+        )
+        if limits is not None and result is not None and weight.value.name not in pinned:
+            found = limited_weight(found, inputs, result, limits)
+            if weight.converted:
+                edges[weight.edge] = found
+            else:
+                values[weight.value.name] = found
+        bias = _bias(weight.node)
+        spec = None if bias is None else plan.conversions.get(bias.edge)
+        if bias is None or spec is None:
+            continue
+        own = params_from_range(bias.array.min(), bias.array.max(), spec, target.min_scale)
+        if limits is not None and result is not None:
+            own = limited_bias(own, found, inputs, result, limits)
+        edges[bias.edge] = own
+    return ParamSet(values=values, edges=edges)
+
+
+def _output_params(node: NodeView, plan: QuantPlan, params: ParamSet) -> QuantParams | None:
+    """Parameters of what `node` writes, or None where that is float."""
+    name = node.outputs[0].name
+    return params.values.get(plan.fused.get(name, name))
 
 
 def _weights(graph: GraphView, plan: QuantPlan) -> Iterator[_Weight]:

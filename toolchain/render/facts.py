@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolchain.core.quant import PerBlock, PerChannel
-from toolchain.core.target import rule_of
+from toolchain.core.target import Requantization, rule_of
 from toolchain.render.figures import plural, real
 from toolchain.render.tables import Table, table
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from toolchain.core.quant import Granularity, QuantSpec
-    from toolchain.core.target import OpSupport, Platform, TargetDef, TargetSpec
+    from toolchain.core.target import OpSupport, Platform, ShiftLimits, TargetDef, TargetSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,37 @@ class OpFacts:
         op_type: ONNX operator name.
         support: "compute" or "move".
         output_range: Range of the output that is known beforehand, or None.
+        input_positions: Smallest and largest position of the input, or None.
+        own_function: True where the target computes its table in a way of its own.
         rules: What a node must satisfy, as its user reads it.
     """
 
     op_type: str
     support: str
     output_range: tuple[float, float] | None
+    input_positions: tuple[int, int] | None
+    own_function: bool
     rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformFacts:
+    """One chip, and where it differs from its family.
+
+    Attributes:
+        without: Operators of the family that it does not run on integers.
+        ops: Operators with rules of its own.
+        activation_dtypes: Types of activations, empty where they are the family's.
+        weight_dtypes: Types of weights, empty where they are the family's.
+    """
+
+    name: str
+    summary: str
+    cores: int
+    without: tuple[str, ...]
+    ops: tuple[OpFacts, ...]
+    activation_dtypes: tuple[str, ...]
+    weight_dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +64,7 @@ class TargetFacts:
 
     name: str
     summary: str
-    platforms: tuple[Platform, ...]
+    platforms: tuple[PlatformFacts, ...]
     activation: str
     weight: str
     activation_dtypes: tuple[str, ...]
@@ -49,7 +73,9 @@ class TargetFacts:
     bias_dtypes: tuple[str, ...]
     bias_headroom_bits: int
     accumulator: str
+    wide_accumulator: str
     requantization: str
+    shift_limits: str
     rounding: str
     fused_activations: tuple[str, ...]
     min_scale: float
@@ -64,7 +90,7 @@ def facts_of(target: TargetDef) -> TargetFacts:
     return TargetFacts(
         name=spec.name,
         summary=spec.summary,
-        platforms=spec.platforms,
+        platforms=tuple(_platform(chip) for chip in spec.platforms),
         activation=spec_text(spec.activation),
         weight=spec_text(spec.weight),
         activation_dtypes=tuple(map(str, spec.activation_dtypes)),
@@ -73,7 +99,9 @@ def facts_of(target: TargetDef) -> TargetFacts:
         bias_dtypes=tuple(map(str, spec.bias.dtypes)),
         bias_headroom_bits=spec.bias.accumulator_headroom_bits,
         accumulator=str(spec.accumulator),
-        requantization=str(spec.requantization),
+        wide_accumulator=str(spec.wide_accumulator),
+        requantization=_requantization(spec),
+        shift_limits=_limits(spec.shift_limits),
         rounding=str(spec.rounding),
         fused_activations=tuple(sorted(spec.fused_activations)),
         min_scale=spec.min_scale,
@@ -94,13 +122,13 @@ def spec_text(spec: QuantSpec) -> str:
 
 
 def fact_tables(facts: TargetFacts) -> tuple[Table, ...]:
-    """Numbers, operators and sources of one target."""
+    """Numbers and operators of one target, where its chips differ, and sources."""
     integer = table(
         f"Operators on integers ({len(facts.ops)})",
         "operator:word runs_as:word rules:text",
         ((op.op_type, op.support, _rules(op) or "-") for op in facts.ops),
     )
-    shown = [_numbers(facts), integer]
+    shown = [_numbers(facts), integer, *_differences(facts)]
     if facts.notes:
         shown.append(table("Sources", "source:text", ((note,) for note in facts.notes)))
     return tuple(shown)
@@ -127,7 +155,7 @@ def overview(targets: Iterable[TargetFacts]) -> Table:
 
 
 def _numbers(facts: TargetFacts) -> Table:
-    platforms = (f"{p.name}: {p.summary} ({plural(p.cores, 'core')})" for p in facts.platforms)
+    platforms = (_platform_text(platform) for platform in facts.platforms)
     return table(
         facts.name,
         "fact:word value:text",
@@ -140,13 +168,83 @@ def _numbers(facts: TargetFacts) -> Table:
             ("weight block sizes", ", ".join(map(str, facts.weight_block_sizes)) or "-"),
             ("bias dtypes", ", ".join(facts.bias_dtypes)),
             ("accumulator", f"{facts.accumulator}, {facts.bias_headroom_bits} bit free of bias"),
+            ("wider accumulator", facts.wide_accumulator),
             ("requantization", facts.requantization),
+            ("shift limits", facts.shift_limits or "-"),
             ("rounding", facts.rounding),
             ("fused activations", ", ".join(facts.fused_activations) or "-"),
             ("smallest scale", real(facts.min_scale)),
             ("opset", str(facts.opset)),
         ),
         facts.summary,
+    )
+
+
+def _platform_text(platform: PlatformFacts) -> str:
+    text = f"{platform.name}: {platform.summary} ({plural(platform.cores, 'core')})"
+    for what, dtypes in (
+        ("activations", platform.activation_dtypes),
+        ("weights", platform.weight_dtypes),
+    ):
+        text += f", {what} {', '.join(dtypes)}" if dtypes else ""
+    return text
+
+
+def _differences(facts: TargetFacts) -> tuple[Table, ...]:
+    """Operators that chips lack, add, or limit otherwise, chips with the same difference in one."""
+    family = {op.op_type: op for op in facts.ops}
+    rows: dict[tuple[str, str], list[str]] = {}
+    for chip in facts.platforms:
+        told = {op.op_type: _change(op, family.get(op.op_type)) for op in chip.ops}
+        told |= dict.fromkeys(chip.without, "not on integers")
+        for op_type, text in told.items():
+            if text:
+                rows.setdefault((op_type, text), []).append(chip.name)
+    if not rows:
+        return ()
+    ordered = sorted(rows.items(), key=lambda row: row[0][0])
+    return (
+        table(
+            f"Where chips differ ({len(rows)})",
+            "operator:word chips:text difference:text",
+            ((op_type, ", ".join(chips), text) for (op_type, text), chips in ordered),
+        ),
+    )
+
+
+def _change(op: OpFacts, family: OpFacts | None) -> str:
+    """Rules of a chip's `op` that the family's has not, else those it lacks; "" for neither."""
+    if family is None:
+        return "runs on integers"
+    added = [rule.removesuffix(".") for rule in op.rules if rule not in family.rules]
+    gone = [rule.removesuffix(".") for rule in family.rules if rule not in op.rules]
+    return "; ".join(added) or "; ".join(f"not: {rule}" for rule in gone)
+
+
+def _platform(chip: Platform) -> PlatformFacts:
+    return PlatformFacts(
+        name=chip.name,
+        summary=chip.summary,
+        cores=chip.cores,
+        without=tuple(sorted(name for name, support in chip.ops.items() if support is None)),
+        ops=tuple(_op(n, support) for n, support in sorted(chip.ops.items()) if support),
+        activation_dtypes=tuple(map(str, chip.activation_dtypes or ())),
+        weight_dtypes=tuple(map(str, chip.weight_dtypes or ())),
+    )
+
+
+def _requantization(spec: TargetSpec) -> str:
+    if spec.requantization is not Requantization.MULTIPLIER_AND_SHIFT:
+        return str(spec.requantization)
+    return f"{spec.requantization}, {spec.multiplier_bits} bits"
+
+
+def _limits(limits: ShiftLimits | None) -> str:
+    if limits is None:
+        return ""
+    return (
+        f"cut {limits.cut[0]} to {limits.cut[1]}, bias min(0, cut - {limits.bias_below_cut}) to "
+        f"{limits.bias}, read 0 to {limits.read}, write {limits.write[0]} to {limits.write[1]}"
     )
 
 
@@ -159,6 +257,8 @@ def _op(name: str, support: OpSupport) -> OpFacts:
         op_type=name,
         support=str(support.support),
         output_range=support.output_range,
+        input_positions=support.input_positions,
+        own_function=support.function is not None,
         rules=tuple(rule_of(constraint) for constraint in support.constraints),
     )
 
@@ -168,6 +268,10 @@ def _rules(op: OpFacts) -> str:
     if op.output_range is not None:
         low, high = op.output_range
         rules.append(f"output range is {real(low)} to {real(high)}")
+    if op.input_positions is not None:
+        rules.append("input position is {} to {}".format(*op.input_positions))
+    if op.own_function:
+        rules.append("computed as the target does")
     return "; ".join(rules)
 
 

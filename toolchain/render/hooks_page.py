@@ -65,7 +65,13 @@ def public_names() -> Mapping[str, str]:
     api = import_module("toolchain.api")
     imports = [n for n in _statements(api) if isinstance(n, ast.ImportFrom)]
     homes = {alias.name: str(node.module) for node in imports for alias in node.names}
-    return {name: _summary(name, import_module(homes[name])) for name in api.__all__}
+    return {name: _summary(name, _home(name, import_module(homes[name]))) for name in api.__all__}
+
+
+def _home(name: str, module: ModuleType) -> ModuleType:
+    """The module that defines `name`, where `module` may be a package that re-exports it."""
+    defined = getattr(getattr(module, name), "__module__", "")
+    return import_module(defined) if defined.startswith(f"{module.__name__}.") else module
 
 
 def _hook(function: Callable[..., Any]) -> str:

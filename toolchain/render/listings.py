@@ -74,10 +74,12 @@ def _operators(report: InspectReport) -> Table:
 def _support(rows: Sequence[TargetSupport]) -> Table:
     return table(
         "Support by target",
-        "target:word on_integers:number in_float:number unsupported:number MACs_on_integers:number",
+        "target:word platforms:text on_integers:number in_float:number unsupported:number "
+        "MACs_on_integers:number",
         (
             (
                 row.target,
+                ", ".join(row.platforms),
                 str(row.integer_nodes),
                 str(row.float_nodes),
                 str(row.unsupported_nodes),
@@ -90,7 +92,8 @@ def _support(rows: Sequence[TargetSupport]) -> Table:
 
 def _violations(support: TargetSupport) -> Table:
     return table(
-        f"Not on integers on {support.target} ({len(support.violations)})",
+        f"Not on integers on {support.target}, {', '.join(support.platforms)} "
+        f"({len(support.violations)})",
         "node:name operator:word rule:text measured:text",
         ((one.node, one.op_type, one.rule, one.measured) for one in support.violations),
     )

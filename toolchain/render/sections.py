@@ -75,7 +75,7 @@ def _optimize(result: TargetResult) -> Section | None:
         stage="optimize",
         status=_status(result, "optimize"),
         lines=(_simplified(report), _proof(report)),
-        tables=(changed,) if changed.rows else (),
+        tables=tuple(table for table in (tables.surgery(report.surgery), changed) if table.rows),
     )
 
 
@@ -107,6 +107,7 @@ def _quantize(result: TargetResult) -> Section | None:
         lines.append(
             f"calibration: {plural(cost.samples, 'sample')}, {plural(cost.values, 'value')}, "
             f"{plural(cost.forwards, 'forward run')}"
+            + (f" and {cost.own_forwards} of its own" if cost.own_forwards else "")
         )
     lines += [f"algorithm: {summary}" for summary in report.algorithms]
     shown = tables.quantization(report)

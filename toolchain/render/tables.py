@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         QuantReport,
         QuantRow,
         RuleEffect,
+        SurgeryRow,
     )
     from toolchain.render.results import TargetResult
 
@@ -153,6 +154,15 @@ def islands(rows: Sequence[FloatRow], total_macs: int) -> Table:
     )
 
 
+def surgery(rows: Sequence[SurgeryRow]) -> Table:
+    """What the user changed in the model."""
+    return table(
+        f"Surgery ({len(rows)})",
+        "change:word where:name old:text new:text",
+        ((row.change, row.where, row.old, row.new) for row in rows),
+    )
+
+
 def passes(rows: Sequence[PassRow]) -> Table:
     """Passes that changed something, in the order they ran."""
     return table(
@@ -209,6 +219,26 @@ def overview(results: Sequence[TargetResult]) -> Table:
         "target:name platform:word MACs_on_integers:number float:number reference:number "
         "agreement:number SQNR:number check:word",
         (_overview_row(result) for result in results),
+    )
+
+
+def sweeps(results: Sequence[TargetResult]) -> Table:
+    """The calibration sweeps, each with the targets that share it."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for result in results:
+        if result.calibration is not None:
+            key = (result.calibration.graph, result.calibration.forwards)
+            found.setdefault(key, []).append(result.target)
+    own = [
+        (f"{r.target} alone", "-", str(r.calibration.own_forwards))
+        for r in results
+        if r.calibration is not None and r.calibration.own_forwards
+    ]
+    rows = [(", ".join(names), graph[:12], str(runs)) for (graph, runs), names in found.items()]
+    return table(
+        f"Calibration sweeps ({len(found)})",
+        "targets:text float_graph:word forward_runs:number",
+        (*rows, *own),
     )
 
 

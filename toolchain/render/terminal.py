@@ -65,7 +65,7 @@ def show_build(console: Console, results: Sequence[TargetResult], *, full: bool)
             console.print(Text(accuracy_line(result.accuracy), style="bold"), soft_wrap=True)
         show_diagnostics(console, result.diagnostics, full=full)
     if len(results) > 1:
-        show_tables(console, (tables.overview(results),), full=full)
+        show_tables(console, (tables.overview(results), tables.sweeps(results)), full=full)
 
 
 def show_tables(console: Console, shown: Iterable[Table], *, full: bool) -> None:

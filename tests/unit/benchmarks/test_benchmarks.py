@@ -27,6 +27,7 @@ def output_of(script, *arguments):
         ("quantize_speed.py", ["--samples", "3", "--rounds", "1"], r"quickstart.*\d \(median"),
         ("memory.py", ["--samples", "3", "4", *SMALL], r"quickstart +ratio +\d\.\d{3}"),
         ("accuracy.py", ["--samples", "5", "--evaluation", "10"], r"verdict.*[+-]\d+\.\d+"),
+        ("inspect_speed.py", ["--rounds", "1"], r"quickstart +\d+\.\d{3} +\d+\.\d{3} +\w+"),
         ("rebuild.py", ["--rounds", "1", *SMALL], r"unchanged, best.*optimize, quantize"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from toolchain.calibration.prepare import SampleRequest, prepare_samples
-from toolchain.calibration.preprocess import PREPROCESSORS
+from toolchain.calibration.presets import PREPROCESSORS
 from toolchain.calibration.readers import READERS
 from toolchain.calibration.sources import Selection
 from toolchain.core.options import InputOptions, Order
@@ -59,10 +59,11 @@ def test_the_same_bytes_twice(tmp_path):
     options = (InputOptions(resize=4, crop=(4, 4), std=(255.0,)),)
     for name in ("a", "b"):
         prepare(str(tmp_path / "data"), tmp_path / name, (spec,), options)
-    for file in ("input_0.bin", "samples.json"):
+    for file in ("input_0.bin", "observations.json", "samples.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     assert sorted(file.name for file in (tmp_path / "a").iterdir()) == [
         "input_0.bin",
+        "observations.json",
         "samples.json",
     ]
 

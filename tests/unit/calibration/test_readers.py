@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from toolchain.calibration.readers import READERS, split_key
+from toolchain.core.registry import SourceRequest
 from toolchain.errors import Code, DataError
 
 
@@ -38,8 +39,8 @@ def test_folder_is_sorted_by_relative_path(tmp_path):
         image(tmp_path / name, number)
     (tmp_path / "notes.txt").write_text("no image")
     found = reader_for(tmp_path)
-    reader = found.open(tmp_path, None)
-    assert found.images
+    reader = found.open(SourceRequest(path=tmp_path))
+    assert reader.images
     assert list(reader.names()) == ["a.bmp", "a/c.JPG", "a/z.png", "b.PNG", "z.webp"]
     assert reader.read(3)[0, 0].tolist() == [0, 0, 0]
     assert reader.read(2)[0, 0].tolist() == [1, 1, 1]
@@ -51,8 +52,8 @@ def test_list_of_images(tmp_path):
     listing = tmp_path / "list.txt"
     listing.write_text("# comment\n\nx/a.png\n  b.png  \n")
     found = reader_for(listing)
-    reader = found.open(listing, None)
-    assert (found.name, found.images) == ("image_list", True)
+    reader = found.open(SourceRequest(path=listing))
+    assert (found.name, reader.images) == ("list", True)
     assert list(reader.names()) == ["x/a.png", "b.png"]
     assert reader.read(0)[0, 0, 0] == 9
 
@@ -62,15 +63,16 @@ def test_list_of_arrays(tmp_path):
     listing = tmp_path / "list.txt"
     listing.write_text("a.npy\n")
     found = reader_for(listing)
-    assert (found.name, found.images) == ("array_list", False)
-    np.testing.assert_array_equal(found.open(listing, None).read(0), np.arange(6).reshape(2, 3))
+    reader = found.open(SourceRequest(path=listing))
+    assert (found.name, reader.images) == ("list", False)
+    np.testing.assert_array_equal(reader.read(0), np.arange(6).reshape(2, 3))
 
 
 def test_list_names_all_that_is_wrong(tmp_path):
     listing = tmp_path / "list.txt"
     listing.write_text("gone.png\nnotes.pdf\nlost.npy\n")
     with pytest.raises(DataError) as caught:
-        reader_for(listing).open(listing, None)
+        reader_for(listing).open(SourceRequest(path=listing))
     assert [problem.got for problem in caught.value.problems] == [
         "gone.png",
         "notes.pdf",
@@ -86,9 +88,9 @@ def test_list_of_two_kinds_is_refused(tmp_path):
     listing = tmp_path / "list.txt"
     listing.write_text("a.png\na.npy\n")
     with pytest.raises(DataError, match="mixes"):
-        reader_for(listing).open(listing, None)
+        reader_for(listing).open(SourceRequest(path=listing))
 
 
 def test_folder_takes_no_key(tmp_path):
     with pytest.raises(DataError, match="several arrays"):
-        reader_for(tmp_path).open(tmp_path, "x")
+        reader_for(tmp_path).open(SourceRequest(path=tmp_path, key="x"))

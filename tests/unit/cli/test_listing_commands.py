@@ -30,6 +30,8 @@ def test_one_target(tc: Any) -> None:
     assert data["ops"][0] == {
         "op_type": "Conv",
         "output_range": None,
+        "input_positions": None,
+        "own_function": False,
         "rules": [],
         "support": "compute",
     }
@@ -75,6 +77,7 @@ def inspecting(monkeypatch: pytest.MonkeyPatch) -> None:
     def inspect(model: Path, targets: Any) -> InspectReport:
         support = TargetSupport(
             target="",
+            platforms=(),
             integer_nodes=5,
             float_nodes=0,
             unsupported_nodes=0,
@@ -138,3 +141,14 @@ def test_clean(tc: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tc("clean", "--config", config, "--cache").out == "/out: freed 1.5 kB\n"
     data = json.loads(tc("clean", "--config", config, "--format", "json").out)
     assert data == {"output": "/out", "freed_bytes": 3_000_000}
+
+
+def test_plugin_new(tc: Any, tmp_path: Path) -> None:
+    answer = tc("plugin", "new", "acme", "--output", tmp_path, "--format", "json")
+    assert answer.code == 0
+    said = json.loads(answer.out)
+    assert said["folder"] == str(tmp_path / "toolchain-acme")
+    assert all((tmp_path / "toolchain-acme" / file).is_file() for file in said["files"])
+    again = tc("plugin", "new", "acme", "--output", tmp_path)
+    assert (again.code, again.out) == (2, "")
+    assert again.err.startswith("error[TC112]: The folder of the new plugin exists already")

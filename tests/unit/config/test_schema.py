@@ -27,6 +27,8 @@ def test_every_leaf_of_every_record_is_listed():
     assert len(paths) == len(leaves())
     sections = {
         "input.*": options.InputOptions,
+        "surgery.nodes.*": options.NodePatch,
+        "surgery.constants.*": options.ConstantPatch,
         "optimize": options.OptimizeOptions,
         "calibration": options.CalibrationOptions,
         "evaluation": options.EvaluationOptions,
@@ -42,7 +44,10 @@ def test_every_leaf_of_every_record_is_listed():
         for path, record in sections.items()
         for field in dataclasses.fields(record)
     }
-    expected |= {f"check.{name}" for name in ("enabled", "samples", "scope", "exclude")}
+    expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
+    expected |= {
+        f"surgery.{name}" for name in ("rename_inputs", "rename_outputs", "outputs", "truncate")
+    }
     expected |= {"model", "output", "targets", "target.*.platform", "target.*.options"}
     assert paths == expected
 

@@ -1,4 +1,4 @@
-"""Every command and snippet of README and tutorial is run, in order, in one folder per page."""
+"""Every command and snippet of README and tutorials is run, in order, in one folder per page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sysconfig
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,13 +32,13 @@ class Block:
     text: str
 
 
-def run(folder: Path, *command: str) -> tuple[int, str]:
+def run(folder: Path, *command: str, **variables: str) -> tuple[int, str]:
     """Exit code, and standard output and error as one text, of a command run in `folder`."""
     path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", "")))
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path, "COLUMNS": "160"},
+        env={**os.environ, "PATH": path, "COLUMNS": "160", **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,8 +48,8 @@ def run(folder: Path, *command: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def shell(folder: Path, script: str, expected: int = 0) -> str:
-    code, output = run(folder, "bash", "-euo", "pipefail", "-c", script)
+def shell(folder: Path, script: str, expected: int = 0, **variables: str) -> str:
+    code, output = run(folder, "bash", "-euo", "pipefail", "-c", script, **variables)
     assert code == expected, f"{script}\n{output}"
     return output
 
@@ -63,7 +64,7 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
-def follow(page: str, folder: Path) -> None:
+def follow(page: str, folder: Path, **variables: str) -> None:
     """Do what the blocks of a page say, one after the other."""
     output = ""
     for match in FENCED.finditer(page):
@@ -71,10 +72,10 @@ def follow(page: str, folder: Path) -> None:
         match block.language:
             case "sh":
                 code = int(block.info.removeprefix("exit=") or 0)
-                output = shell(folder, block.text, code)
-            case "python":
+                output = shell(folder, block.text, code, **variables)
+            case "python" if not block.info:
                 output = python(folder, block.text)
-            case "toml":
+            case "toml" | "python":
                 name = block.info.removeprefix(">>")
                 with (folder / name).open("a" if name != block.info else "w") as file:
                     file.write(block.text)
@@ -86,10 +87,18 @@ def follow(page: str, folder: Path) -> None:
                 pytest.fail(f"a block that nothing runs: {block}")
 
 
-def test_tutorial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tutorial.md", "surgery.md"])
+def test_pages_to_follow(tmp_path: Path, page: str) -> None:
     for path in (ROOT / "configs" / "quickstart").iterdir():
         shutil.copyfile(path, tmp_path / path.name)
-    follow((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), tmp_path)
+    follow((ROOT / "docs" / page).read_text(encoding="utf-8"), tmp_path)
+
+
+def test_vendor_tutorial(make_environment: Any, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    environment = make_environment(tmp_path / "environment")
+    page = (ROOT / "docs" / "vendor-tutorial.md").read_text(encoding="utf-8")
+    follow(page, tmp_path / "configs", **environment.variables)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from toolchain.graph.passes.batch_norm import fold_batch_norm
 from toolchain.graph.passes.batch_norm_conv import rewrite_batch_norm
 from toolchain.graph.passes.batch_norm_next import fold_batch_norm_next
 from toolchain.graph.passes.channel_affine import fold_channel_affine
+from toolchain.graph.passes.division import multiply_by_reciprocals
+from toolchain.graph.passes.factor import fold_factor
 from toolchain.graph.passes.matmul_bias import fuse_matmul_bias
 from toolchain.graph.passes.pad import fold_pad
 
@@ -141,13 +143,71 @@ def test_other_constants_stay(operator, shape, make_model, apply):
     assert apply.changed == [False]
 
 
-@pytest.mark.parametrize(("shape", "expected"), [("2,", ["Gemm"]), ("2,3,", ["MatMul", "Add"])])
+ROWS = ["Reshape", "Gemm", "Reshape"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [("2,", ["Gemm"]), ("2,3,", ROWS), ("N,3,5,", ROWS), ("", ["MatMul", "Add"])],
+)
 def test_matmul_and_bias(shape, expected, make_model, apply):
     proto = make_model(
         "a = MatMul(x, w) y = Add(b, a)", f"float[{shape}4] x", f"float[{shape}8] y",
         w=normal(4, 8), b=normal(8, seed=1),
     )  # fmt: skip
     assert apply(proto, fuse_matmul_bias) == expected
+
+
+ATTENTION = (
+    "q = MatMul(x, v) a = Add(q, b) r = Reshape(a, s) t = Transpose <perm=[0,2,1,3]> (r)"
+    " k = Transpose <perm=[0,1,3,2]> (z) p = MatMul(t, k) {}"
+)
+PARTS = {"v": normal(6, 8), "b": normal(8, seed=1), "s": np.array([0, 3, 2, 4])}
+
+
+@pytest.mark.parametrize("scaling", ["y = Mul(c, p)", "y = Div(p, c)"])
+def test_the_factor_of_attention_goes_into_the_query(scaling, make_model, apply):
+    proto = make_model(
+        ATTENTION.format(scaling),
+        "float[1,3,6] x, float[1,2,5,4] z",
+        "float[1,2,3,5] y",
+        c=F(0.25),
+        **PARTS,
+    )
+    left = apply(proto, fuse_matmul_bias, fold_factor, atol=1e-4)
+    assert left == [*ROWS, "Reshape", "Transpose", "Transpose", "MatMul"]
+
+
+@pytest.mark.parametrize(
+    ("body", "outputs"),
+    [
+        ("a = Gemm(x, w, b) p = MatMul(a, a) y = Mul(p, c)", "float[4,4] y"),
+        ("a = Gemm(x, w, b) y = Mul(a, c)", "float[4,4] y, float[4,4] a"),
+        ("a = Gemm(x, w, b) r = Relu(a) y = Mul(r, c)", "float[4,4] y"),
+        ("a = Gemm(x, w, b) y = Add(a, c)", "float[4,4] y"),
+    ],
+    ids=["a square", "read by others", "not linear", "not a factor"],
+)
+def test_factors_that_stay(body, outputs, make_model, apply):
+    proto = make_model(body, "float[4,4] x", outputs, w=normal(4, 4), b=normal(4), c=F(0.5))
+    apply(proto, fold_factor)
+    assert apply.changed == [False]
+
+
+@pytest.mark.parametrize("divisor", [F(8), normal(4, 1, 1), normal(1, 4, 6, 6)])
+def test_division_becomes_a_product(divisor, make_model, apply):
+    proto = make_model("y = Div(x, c)", X, "float[1,4,6,6] y", c=divisor)
+    assert apply(proto, multiply_by_reciprocals) == ["Mul"]
+
+
+@pytest.mark.parametrize(
+    ("body", "divisor"),
+    [("Div(c, x)", F(2)), ("Div(x, c)", F(0)), ("Div(x, c)", F(1e-40)), ("Div(x, x)", F(1))],
+    ids=["of a constant", "by 0", "beyond float32", "by what is computed"],
+)
+def test_divisions_that_stay(body, divisor, make_model, load):
+    model = load(make_model(f"y = {body}", X, "float[1,4,6,6] y", c=divisor))
+    assert not multiply_by_reciprocals(model)
 
 
 PADS = np.array([0, 0, 1, 0, 0, 0, 0, 2])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from toolchain.core.options import InputOptions
-from toolchain.core.registry import DataReaderDef, MetricDef, PreprocessorDef
+from toolchain.core.registry import DataReaderDef, MetricDef, PreprocessorDef, SourceRequest
 from toolchain.core.target import Measured, rule_of
 from toolchain.errors import Code, PluginError
 from toolchain.plugin.guard import Guard
@@ -66,10 +66,23 @@ def test_records_of_our_own_are_left_alone() -> None:
     assert Guard(provider="p", own=True).guarded(metric) is metric
 
 
-def test_preprocessors_are_left_to_those_who_know_the_sample() -> None:
-    record = PreprocessorDef(name="p", summary="s", function=fail)
-    assert GUARD.guarded(record) is record
-    assert InputOptions().preprocess == "auto"
+def preprocessed_by(function: Any) -> Any:
+    record = GUARD.guarded(PreprocessorDef(name="p", summary="s", function=function))
+    return record.function(np.zeros(2), InputOptions(), None)
+
+
+def test_what_preprocessors_raise_is_told_by_those_who_know_the_sample() -> None:
+    with pytest.raises(LookupError, match="nothing here"):
+        preprocessed_by(fail)
+
+    def leave(*_: object) -> Any:
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="SystemExit: 3"):
+        preprocessed_by(leave)
+    with pytest.raises(TypeError, match="returned str: text, which is no array"):
+        preprocessed_by(lambda *_: "text")
+    np.testing.assert_array_equal(preprocessed_by(lambda raw, *_: raw + 1), [1, 1])
 
 
 def test_readers_and_what_they_open() -> None:
@@ -77,14 +90,14 @@ def test_readers_and_what_they_open() -> None:
         names = fail
         read = fail
 
-    record = DataReaderDef(name="r", summary="s", accepts=fail, open=lambda path, key: Reader())  # noqa: ARG005
+    record = DataReaderDef(name="r", summary="s", accepts=fail, open=lambda _: Reader())
     guarded = GUARD.guarded(record)
     assert raised_by(lambda: guarded.accepts(Path())) == "p (d 1), accepts of `r`"
-    reader = guarded.open(Path(), None)
+    reader = guarded.open(SourceRequest(path=Path()))
     assert raised_by(reader.names) == "p (d 1), reader `r`"
     assert raised_by(lambda: reader.read(0)) == "p (d 1), reader `r`"
     closed = GUARD.guarded(DataReaderDef(name="r", summary="s", accepts=fail, open=fail))
-    assert raised_by(lambda: closed.open(Path(), None)) == "p (d 1), reader `r`"
+    assert raised_by(lambda: closed.open(SourceRequest(path=Path()))) == "p (d 1), reader `r`"
 
 
 def test_constraints_of_targets_keep_their_rule(target: Any) -> None:

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Rounding
+from toolchain.core.target import Requantization
 from toolchain.program.interpreter import Interpreter, execution
 from toolchain.program.interpreter.kernels import ArrayKernels, CompiledKernels
 from toolchain.program.records import Operation, Program, Tensor
@@ -28,6 +29,8 @@ class Single:
     outputs: Mapping[str, tuple[DType, tuple[int, ...]]]
     constants: Mapping[str, Array] = field(default_factory=dict)
     rounding: Rounding = Rounding.HALF_EVEN
+    requantization: Requantization = Requantization.FLOAT32_MULTIPLIER
+    wide_accumulator: DType = DType.INT32
     tensors: tuple[Tensor, ...] = ()
 
     def program(self) -> Program:
@@ -42,6 +45,8 @@ class Single:
         return Program(
             name="single",
             rounding=self.rounding,
+            requantization=self.requantization,
+            wide_accumulator=self.wide_accumulator,
             inputs=tuple(self.feeds),
             outputs=tuple(self.outputs),
             tensors=derived,

@@ -89,6 +89,6 @@ def test_values_that_are_wanted_stay(graph: Callable):
 def test_target_decides_what_is_absorbed(graph: Callable):
     found = graph("a = Conv(x, w) y = Relu(a)")
     target = replace(SPEC, fused_activations=frozenset({"Clip"}))
-    assert absorbed_activation(found, found.nodes[0], target) is None
-    behind = absorbed_activation(found, found.nodes[0], SPEC)
+    assert absorbed_activation(found, found.nodes[0], target.fused_activations) is None
+    behind = absorbed_activation(found, found.nodes[0], SPEC.fused_activations)
     assert behind is found.nodes[1]

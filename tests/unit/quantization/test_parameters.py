@@ -142,6 +142,20 @@ def test_a_range_that_the_operator_guarantees(choose: Callable):
     assert chosen.methods["s"] == "known"
 
 
+def test_a_guaranteed_range_that_the_samples_hardly_fill(choose: Callable):
+    stats = {"x": seen(1, 4), "s": seen(1, 4, low=0.0, high=0.02), "y": seen(1, 4)}
+    chosen, _, _ = choose("s = Softmax(x) y = Neg(s)", "float[1,4] x", "float[1,4] y", stats)
+    assert real_range(chosen.params.values["s"])[1] == pytest.approx(0.02, rel=0.1)
+    assert chosen.methods["s"] != "known"
+
+
+def test_a_rule_wins_over_a_guaranteed_range(choose: Callable):
+    stats = {"x": seen(1, 4), "s": seen(1, 4, low=0.0, high=0.75), "y": seen(1, 4)}
+    body, choice = "s = Softmax(x) y = Neg(s)", RangeChoice(default=MSE, overrides={"s": MINMAX})
+    chosen, _, _ = choose(body, "float[1,4] x", "float[1,4] y", stats, choice)
+    assert real_range(chosen.params.values["s"])[1] == pytest.approx(0.75, rel=0.01)
+
+
 def test_no_integers_for_what_readers_cannot_tell_apart(choose: Callable):
     stats = {"h": seen(1, 40, low=-50.0, high=4.0), "y": seen(1, 40), "x": seen(1, 40)}
     chosen, _, _ = choose("h = Neg(x) y = HardSwish(h)", "float[1,40] x", "float[1,40] y", stats)

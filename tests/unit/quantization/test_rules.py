@@ -205,10 +205,6 @@ NOT_TAKING_EFFECT = {
         PrecisionRule(nodes=("f_node",), input_dtype=DType.FLOAT32),
         "it only moves elements, and its input is stored as int8",
     ),
-    "known range": (
-        PrecisionRule(nodes=("y_node",), method="mse"),
-        "the range of its output is known",
-    ),
     "method of a float output": (
         PrecisionRule(nodes=("c2_node",), output_dtype=DType.FLOAT32, method="mse"),
         "its output is not stored as integers",

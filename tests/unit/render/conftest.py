@@ -81,7 +81,7 @@ def full_result() -> FakeResult:
             opset_before=13,
             opset_after=24,
         ),
-        calibration=CalibrationReport(samples=100, values=33, forwards=100),
+        calibration=CalibrationReport(samples=100, values=33, graph="a1", forwards=100),
         quantize=QuantReport(
             rows=(*activations, *weights, stored("layers.0.conv.bias", "bias")),
             islands=(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from toolchain.core.graph_view import NodeView
 from toolchain.core.quant import PerBlock, PerChannel, QuantSpec
-from toolchain.core.target import TargetDef
+from toolchain.core.target import Measured, OpSupport, Platform, TargetDef
 from toolchain.render.facts import fact_tables, facts_of, overview, spec_text
 from toolchain.render.jsonout import dumps
 
@@ -14,7 +16,8 @@ def test_facts_are_data(target: TargetDef) -> None:
     assert facts["ops"][0]["rules"] == ["The kernel has two dimensions."]
     assert facts["ops"][2]["output_range"] == [0.0, 1.0]
     assert facts["rounding"] == "half_even"
-    assert facts["platforms"] == [{"cores": 2, "name": "d1", "summary": "first"}]
+    (platform,) = facts["platforms"]
+    assert platform | {"cores": 2, "name": "d1", "summary": "first", "without": []} == platform
 
 
 def test_specs_in_words() -> None:
@@ -36,6 +39,23 @@ def test_tables_of_one_target(target: TargetDef) -> None:
         ("Softmax", "compute", "output range is 0 to 1"),
     )
     assert sources.rows == (("datasheet, section 3",),)
+
+
+def test_where_chips_differ(target: TargetDef) -> None:
+    def wide(_: NodeView) -> Measured:
+        """The kernel is wide."""
+        return Measured(ok=True, value="wide")
+
+    changed = {"Conv": OpSupport(constraints=(wide,)), "Softmax": None, "Relu": OpSupport()}
+    chips = [Platform(name=name, summary="", ops=changed) for name in ("a", "b")]
+    chips.append(Platform(name="c", summary="", ops={"Reshape": target.spec.ops["Reshape"]}))
+    spec = replace(target.spec, platforms=tuple(chips))
+    _, _, differences, _ = fact_tables(facts_of(TargetDef(spec=spec)))
+    assert differences.rows == (
+        ("Conv", "a, b", "The kernel is wide"),
+        ("Relu", "a, b", "runs on integers"),
+        ("Softmax", "a, b", "not on integers"),
+    )
 
 
 def test_all_targets_in_brief(target: TargetDef) -> None:

@@ -11,6 +11,7 @@ from toolchain.render.listings import model_tables, plugins
 def test_a_model_and_its_targets() -> None:
     support = TargetSupport(
         target="riscv",
+        platforms=("k1", "k3"),
         integer_nodes=4,
         float_nodes=1,
         unsupported_nodes=0,
@@ -38,8 +39,8 @@ def test_a_model_and_its_targets() -> None:
         ("output", "y", "float32", "1 x 10"),
     )
     assert operators.rows == (("Conv", "3"), ("Softmax", "2"))
-    assert by_target.rows[0] == ("riscv", "4", "1", "0", "75.00 %")
-    assert violations.title == "Not on integers on riscv (1)"
+    assert by_target.rows[0] == ("riscv", "k1, k3", "4", "1", "0", "75.00 %")
+    assert violations.title == "Not on integers on riscv, k1, k3 (1)"
     assert violations.rows == (("n", "Softmax", "a rule", "measured"),)
 
 

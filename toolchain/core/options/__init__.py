@@ -8,32 +8,54 @@ from toolchain.core.options.build import BuildOptions
 from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.options.compile import CompileOptions
 from toolchain.core.options.doc import STRICT, Doc
-from toolchain.core.options.inputs import Color, Filter, InputOptions, Layout
+from toolchain.core.options.inputs import (
+    PRESETS,
+    Color,
+    Filter,
+    Format,
+    InputOptions,
+    Layout,
+    RawDtype,
+)
 from toolchain.core.options.mixed_precision import MixedPrecisionOptions, PrecisionRule, RangePin
 from toolchain.core.options.optimize import OptimizeOptions
 from toolchain.core.options.quantize import QuantizeOptions, Unsupported
-from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order
+from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order, Pair
+from toolchain.core.options.surgery import (
+    AttributeValue,
+    ConstantPatch,
+    NodePatch,
+    SurgeryOptions,
+)
 
 __all__ = [
+    "PRESETS",
     "STRICT",
+    "AttributeValue",
     "BuildOptions",
     "CalibrationOptions",
     "CheckOptions",
     "Color",
     "CompareOptions",
     "CompileOptions",
+    "ConstantPatch",
     "Doc",
     "EvaluationOptions",
     "Filter",
+    "Format",
     "InputOptions",
     "Layout",
     "Metric",
     "MixedPrecisionOptions",
+    "NodePatch",
     "OptimizeOptions",
     "Order",
+    "Pair",
     "PrecisionRule",
     "QuantizeOptions",
     "RangePin",
+    "RawDtype",
     "Scope",
+    "SurgeryOptions",
     "Unsupported",
 ]

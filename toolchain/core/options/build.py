@@ -12,6 +12,7 @@ from toolchain.core.options.mixed_precision import MixedPrecisionOptions
 from toolchain.core.options.optimize import OptimizeOptions
 from toolchain.core.options.quantize import QuantizeOptions
 from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions
+from toolchain.core.options.surgery import SurgeryOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class BuildOptions:
     target: str
     platform: str
     input: tuple[InputOptions, ...]
+    surgery: SurgeryOptions
     optimize: OptimizeOptions
     calibration: CalibrationOptions
     evaluation: EvaluationOptions | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -46,11 +47,15 @@ def _default_qdq() -> CompareOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """What the last stage compares, on calibration samples, and what fails the build."""
+    """What the last stage compares, on which samples, and what fails the build."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     enabled: Annotated[bool, Doc("False writes the artifact unchecked, and says so.")] = True
+    data: Annotated[
+        str | Mapping[str, str] | None,
+        Doc("Samples to compare on, as in `calibration.data`; those themselves where left out."),
+    ] = None
     samples: Annotated[int, Ge(1), Doc("Samples compared.")] = 4
     scope: Annotated[
         Scope,

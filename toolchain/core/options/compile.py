@@ -1,19 +1,30 @@
-"""What the artifact is called."""
+"""How the artifact is written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from annotated_types import Ge, Le
+
 from toolchain.core.options.doc import STRICT, Doc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileOptions:
-    """What the artifact is called."""
+    """How the artifact is written."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     name: Annotated[
         str | None, Doc("Stem of the files written; the model's own where left out.")
+    ] = None
+    opset: Annotated[
+        int | None,
+        Ge(13),
+        Le(24),
+        Doc(
+            "ONNX opset of the QDQ model that is handed out, for runtimes that take no newer one; "
+            "24 where left out."
+        ),
     ] = None

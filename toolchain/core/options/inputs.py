@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 
 from toolchain.core.options.doc import STRICT, Doc
 
@@ -19,6 +19,7 @@ class Filter(StrEnum):
     BICUBIC = "bicubic"
     BOX = "box"
     LANCZOS = "lanczos"
+    AREA = "area"
 
 
 class Color(StrEnum):
@@ -36,6 +37,34 @@ class Layout(StrEnum):
     NHWC = "nhwc"
 
 
+class Format(StrEnum):
+    """What the files of a folder, list or archive hold, one sample each."""
+
+    AUTO = "auto"
+    IMAGE = "image"
+    NUMPY = "numpy"
+    BINARY = "binary"
+    NUMPY_OBJECT = "numpy_object"
+
+
+class RawDtype(StrEnum):
+    """Element type of raw files, little-endian."""
+
+    UINT8 = "uint8"
+    INT8 = "int8"
+    UINT16 = "uint16"
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+
+PRESETS = ("IMAGENET", "PT_IMAGENET")
+"""Preprocessors that resize and crop in a way of their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputOptions:
     """How one model input is fed."""
@@ -49,11 +78,23 @@ class InputOptions:
         tuple[Annotated[int, Ge(1)], ...] | None,
         Doc("Shape to build the model for, batch first; needed where the model's is dynamic."),
     ] = None
+    format: Annotated[
+        Format,
+        Doc(
+            "What the files of a folder, list or archive hold: `image`, `numpy` (.npy, .npz), "
+            "`binary` (raw), `numpy_object` (.npy of a dictionary); `auto` goes by their names and "
+            "contents."
+        ),
+    ] = Format.AUTO
+    raw_dtype: Annotated[
+        RawDtype | None,
+        Doc("Element type of raw files; the model input's where left out. The shape is always."),
+    ] = None
     preprocess: Annotated[
         str,
         Doc(
-            "Preprocessor: `auto` (images: `image`, arrays: `array`), `image`, `array`, or a "
-            "plugin's."
+            "Preprocessor: `auto` (images: `image`, arrays: `array`), `image`, `array`, "
+            "`IMAGENET`, `PT_IMAGENET`, a Python function (`file.py:name`), or a plugin's."
         ),
     ] = "auto"
     resize: Annotated[
@@ -63,7 +104,15 @@ class InputOptions:
     crop: Annotated[
         tuple[int, int] | None, Doc("Height and width of the centre crop, after resizing.")
     ] = None
-    filter: Annotated[Filter, Doc("Interpolation of `resize`.")] = Filter.BILINEAR
+    letterbox: Annotated[
+        int | None,
+        Ge(0),
+        Le(255),
+        Doc("Keeps the aspect within `resize = [height, width]` and pads with pixels of this."),
+    ] = None
+    filter: Annotated[
+        Filter, Doc("Interpolation of `resize`; `area` averages as OpenCV's INTER_AREA does.")
+    ] = Filter.BILINEAR
     color: Annotated[Color, Doc("Colour order that the model expects.")] = Color.RGB
     mean: Annotated[
         tuple[float, ...], MinLen(1), Doc("Subtracted per channel, in units of the pixels 0..255.")

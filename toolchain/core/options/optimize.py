@@ -16,6 +16,9 @@ class OptimizeOptions:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
+    enabled: Annotated[
+        bool, Doc("False leaves out all passes; shapes are still fixed and the opset converted.")
+    ] = True
     skip: Annotated[
         tuple[str, ...], Doc("Names of passes to leave out; `tc plugins` lists them.")
     ] = ()

@@ -19,6 +19,14 @@ class Order(StrEnum):
     RANDOM = "random"
 
 
+class Pair(StrEnum):
+    """How the samples of several inputs find each other."""
+
+    AUTO = "auto"
+    ORDER = "order"
+    NAME = "name"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationOptions:
     """Which samples the statistics come from."""
@@ -28,10 +36,18 @@ class CalibrationOptions:
     data: Annotated[
         str | Mapping[str, str],
         Doc(
-            "Samples: an image folder, a list file (.txt), .npy, or .npz (`file.npz:key` for one "
-            "array). A table of input name to path where the model has several inputs."
+            "Samples: a folder, a list file (.txt), an archive (.tar, .tar.gz, .zip), .npy, .npz "
+            "(`file.npz:key` for one array) or raw (.bin). A table of input name to path where the "
+            "model has several inputs."
         ),
     ]
+    pair: Annotated[
+        Pair,
+        Doc(
+            "How samples of several inputs are paired, also those of `check.data`: by `order`, or "
+            "by file `name`. `auto`: folders and archives by name where the names agree."
+        ),
+    ] = Pair.AUTO
     samples: Annotated[
         int, Ge(1), Doc("How many samples are used; fewer where there are fewer.")
     ] = 100
@@ -50,6 +66,9 @@ class EvaluationOptions:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     data: Annotated[str | Mapping[str, str], Doc("Samples, as in `calibration.data`.")]
+    pair: Annotated[Pair, Doc("How samples of several inputs are paired, as in `calibration`.")] = (
+        Pair.AUTO
+    )
     labels: Annotated[str, Doc("CSV of `file,class` lines, `.npy`, or `file.npz:key`.")]
     skip: Annotated[
         int, Ge(0), Doc("Leaves out the first samples of the source, such as those calibrated on.")

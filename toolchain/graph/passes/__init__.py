@@ -15,6 +15,8 @@ from toolchain.graph.passes.clip import canonicalize_clip
 from toolchain.graph.passes.common_subexpressions import merge_common_subexpressions
 from toolchain.graph.passes.constant_folding import fold_constants
 from toolchain.graph.passes.dead_code import remove_dead_code
+from toolchain.graph.passes.division import multiply_by_reciprocals
+from toolchain.graph.passes.factor import fold_factor
 from toolchain.graph.passes.gelu import fuse_gelu
 from toolchain.graph.passes.global_average_pool import fuse_global_average_pool
 from toolchain.graph.passes.hard_sigmoid import fuse_hard_sigmoid
@@ -45,6 +47,8 @@ PASSES: tuple[PassDef, ...] = tuple(
         (62, "batch_norm_next", fold_batch_norm_next, "Fold it into the Conv behind it"),
         (64, "channel_affine", fold_channel_affine, "Fold Mul and Add per channel into weights"),
         (66, "matmul_bias", fuse_matmul_bias, "MatMul and its bias become Gemm"),
+        (68, "factor", fold_factor, "Fold a factor of attention into the weights before"),
+        (70, "division", multiply_by_reciprocals, "Division by a constant becomes a product"),
         (80, "batch_norm_conv", rewrite_batch_norm, "What is left becomes a depthwise Conv"),
         (90, "dead_code", remove_dead_code, "Remove what no output depends on"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,11 @@ from toolchain.core.graph_view import GraphView
 from toolchain.core.quant import QuantPlan
 from toolchain.core.reports import CalibrationReport
 from toolchain.core.stats import TensorStats
-from toolchain.core.target import TargetSpec
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.save import model_digest
 from toolchain.pipeline.context import BuildContext, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.quantization.fusion import CLAMPING, absorbed_activation
+from toolchain.quantization.fusion import ABSORBED, CLAMPING, absorbed_activation
 from toolchain.quantization.parameters import observed_values
 
 NAME = "calibrate"
@@ -33,14 +32,21 @@ class Observed:
 
 
 def calibrate(
-    context: BuildContext, model: Path, graph: GraphView, plan: QuantPlan, samples: Prepared
+    context: BuildContext,
+    model: Path,
+    graph: GraphView,
+    plan: QuantPlan,
+    samples: Prepared,
+    tail: Set[str] = frozenset(),
 ) -> Observed:
     """Statistics of every value that `plan` may need, from the cache wherever they are there.
 
-    What a plan without rules needs is swept once. Rules may store values that are absorbed
-    otherwise; these are swept on their own, so that what is known already is not observed again.
+    The values of the sweep depend on the graph alone, not on the target or on what was swept
+    before: all targets share it, and a target added later finds it. What this plan stores beyond
+    them (a rule asks for it, or the target absorbs less than others) is swept on its own. What the
+    nodes `tail` compute stays in float and is not observed.
     """
-    values = values_to_observe(graph, context.target)
+    values = values_to_observe(graph, tail)
     observed = _swept(context, model, values, samples)
     further = further_values(graph, plan, values)
     if not further:
@@ -49,21 +55,22 @@ def calibrate(
     report = replace(
         observed.report,
         values=observed.report.values + more.report.values,
-        forwards=observed.report.forwards + more.report.forwards,
+        own_forwards=more.report.forwards,
     )
     return Observed(stats={**observed.stats, **more.stats}, report=report)
 
 
-def values_to_observe(graph: GraphView, target: TargetSpec) -> tuple[str, ...]:
-    """Every value that a plan without rules may need statistics of.
+def values_to_observe(graph: GraphView, tail: Set[str] = frozenset()) -> tuple[str, ...]:
+    """Every value that most targets may need statistics of.
 
-    Left out is what stands in front of an activation that `target` absorbs: it is never stored.
+    Left out is what stands in front of an activation that targets absorb, and so never store, and
+    what the nodes `tail` compute.
     """
-    skipped = {
-        node.outputs[0].name
-        for node in graph.nodes
-        if node.op_type in CLAMPING and absorbed_activation(graph, node, target) is not None
-    }
+    skipped = {value.name for node in graph.nodes if node.name in tail for value in node.outputs}
+    for node in graph.nodes:
+        behind = absorbed_activation(graph, node, ABSORBED) if node.op_type in CLAMPING else None
+        if behind is not None and behind.name not in tail:
+            skipped.add(node.outputs[0].name)
     return observed_values(graph, skipped)
 
 
@@ -94,11 +101,15 @@ def _swept(
             outputs = [name for name in values if name not in inputs]
             write_with_outputs(model, outputs, exposed, free_batch=options.batch_size > 1)
             how = SweepOptions(batch_size=options.batch_size, threads=options.threads)
-            stats, report = sweep(exposed, values, samples.store, how, context.progress)
+            stats, cost = sweep(exposed, values, samples.store, how, context.progress)
         save_stats(stats, folder / "stats.bin")
+        report = CalibrationReport(
+            samples=cost.samples, values=cost.values, graph=digest, forwards=cost.forwards
+        )
         write_record(folder / "report.json", report)
 
-    parts = (model_digest(model), values, samples.digest, options.batch_size)
+    digest = model_digest(model)
+    parts = (digest, values, samples.digest, options.batch_size)
     stored = context.cached_for_all(NAME, parts, work)
     return Observed(
         stats=load_stats(stored.folder / "stats.bin"),

@@ -13,16 +13,18 @@ from toolchain.analysis.evaluation import Forms, evaluate
 from toolchain.analysis.forms import session_form
 from toolchain.calibration.labels import labelled, load_labels
 from toolchain.calibration.ordered import core_count
-from toolchain.calibration.sources import Selection, open_source, paths_of, source_digest
+from toolchain.calibration.readers import is_raw
+from toolchain.calibration.sources import Selection, open_source, paths_of
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.reports import AccuracyReport, CheckReport, CheckRow
+from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.graph.inputs import input_specs
-from toolchain.pipeline.context import BuildContext, BuildState
+from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import prepared
+from toolchain.pipeline.stages.samples import Wanted, by_input, prepared
 from toolchain.plugin.requests import CheckRequest
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
@@ -52,10 +54,10 @@ class _Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Labelled:
-    """What is scored on: samples of a source that are not read yet, and their labels."""
+    """What is scored on: samples, preprocessed as those of the calibration, and their labels."""
 
     options: EvaluationOptions
-    selection: Selection
+    samples: Prepared
     labels: tuple[int, ...]
 
 
@@ -72,21 +74,25 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     )
     chosen = options.evaluation
     given = None if chosen is None else _labelled_samples(context, chosen)
+    samples = _check_samples(context, state)
 
     def work(folder: Path) -> None:
-        check = _compare(context, state, built) if options.check.enabled else None
+        check = _compare(context, samples.store, built) if options.check.enabled else None
         accuracy = None if given is None else _score(context, built, given)
         write_record(folder / "report.json", CheckRecord(check=check, accuracy=accuracy))
 
-    scored = None
-    if given is not None:
-        digest = source_digest(given.options.data, given.selection)
-        scored = (given.options.metric, options.input, digest, given.labels)
-    parts = (state.keys["compile"], state.keys["optimize"], options.check, scored)
+    scored = given and (given.options.metric, given.samples.digest, given.labels)
+    # The samples count by what they hold, not by where they are.
+    compared = (replace(options.check, data=None), samples.digest)
+    parts = (state.keys["compile"], state.keys["optimize"], *compared, scored)
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / "report.json", CheckRecord)
     check = _with_drop(record, chosen)
     state = replace(state.after(NAME, stored), check_report=check, accuracy_report=record.accuracy)
+    if samples is not state.samples:
+        state = state.warn_all(NAME, samples.warnings)
+    if given is not None:
+        state = state.warn_all(NAME, given.samples.warnings)
     if not options.check.enabled:
         problem = Problem(
             code=Code.CHECK_INCOMPLETE,
@@ -98,9 +104,23 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     return state
 
 
-def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckReport:
+def _check_samples(context: BuildContext, state: BuildState) -> Prepared:
+    """What is compared on: samples of its own, or those calibrated on."""
+    options = context.options.check
     if state.samples is None:
         raise InternalError(Code.INTERNAL, "The check stage has no samples")
+    if options.data is None or not options.enabled:
+        return state.samples
+    wanted = Wanted(
+        where="check.data",
+        sources=options.data,
+        selection=Selection(samples=options.samples),
+        pair=context.options.calibration.pair,
+    )
+    return prepared(context, wanted)
+
+
+def _compare(context: BuildContext, samples: SampleStore, built: _Built) -> CheckReport:
     result = context.hooks.check(
         CheckRequest(
             target=context.target,
@@ -108,7 +128,7 @@ def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckRe
             qdq_model=built.qdq,
             program=built.program(),
             compiled=built.compiled,
-            samples=state.samples.store,
+            samples=samples,
             options=context.options.check,
             threads=context.options.calibration.threads,
             progress=context.progress,
@@ -118,7 +138,7 @@ def _compare(context: BuildContext, state: BuildState, built: _Built) -> CheckRe
 
 
 def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labelled:
-    """Which samples are scored, and their labels."""
+    """The samples that are scored, and their labels."""
     names = _source_names(context, chosen)
     among = labelled(chosen.labels, names)
     labels = dict(
@@ -130,30 +150,34 @@ def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labe
         seed=chosen.seed,
         among=tuple(position for position in among if position >= chosen.skip),
     )
+    wanted = Wanted(
+        where="evaluation.data", sources=chosen.data, selection=selection, pair=chosen.pair
+    )
     positions = selection.positions(len(names))
     return _Labelled(
         options=chosen,
-        selection=selection,
+        samples=prepared(context, wanted),
         labels=tuple(labels[position] for position in positions),
     )
 
 
 def _source_names(context: BuildContext, chosen: EvaluationOptions) -> tuple[str, ...]:
     """Names of all samples of the first input's source, which the labels refer to."""
-    if isinstance(chosen.data, str):
-        path = chosen.data
-    else:
-        specs = input_specs(Path(context.options.model), context.options.input)
-        path = paths_of(chosen.data, [spec.name for spec in specs])[0]
-    reader, _ = open_source(path, tuple(context.manager.data_readers().values()))
+    readers = tuple(context.manager.data_readers().values())
+    if isinstance(chosen.data, str) and not is_raw(Path(chosen.data)):
+        reader, _ = open_source(chosen.data, readers)
+        return tuple(reader.names())
+    specs = input_specs(Path(context.options.model), context.options.input)
+    path = paths_of(chosen.data, [spec.name for spec in specs])[0]
+    options = by_input(specs, context.options.input)[0]
+    reader, _ = open_source(path, readers, specs[0], options)
     return tuple(reader.names())
 
 
 def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyReport:
-    """Score all forms on the labelled samples, preprocessed as the calibration samples are."""
+    """Score all forms on the labelled samples."""
     name = given.options.metric
     metric = lookup(context.manager.metrics(), name, "metric", "evaluation.metric")
-    samples = prepared(context, given.options.data, given.selection)
     threads = context.options.calibration.threads
     interpreter = Interpreter(built.program(), threads=threads or None)
     return evaluate(
@@ -162,7 +186,7 @@ def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyRe
             qdq=session_form(built.qdq, 1),
             reference=interpreter.run,
         ),
-        samples.store,
+        given.samples.store,
         np.array(given.labels, np.int64),
         metric,
         workers=threads or core_count(),

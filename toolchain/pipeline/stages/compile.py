@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
-from toolchain.errors import Code, InternalError, PluginError, Problem
+from toolchain.core.reports import SurgeryRow
+from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
+from toolchain.graph.downgrade import write_in_opset
+from toolchain.graph.opset import OPSET
 from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
 
 NAME = "compile"
@@ -50,18 +54,19 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         lower = LowerRequest(target=context.target, graph=graph, name=context.name)
         program = context.hooks.lower(lower)
         (folder / FILES).mkdir()
-        artifact = context.hooks.compile(
-            CompileRequest(
-                target=context.target,
-                platform=options.platform,
-                model=ModelArtifact(path=qdq, digest=model_digest(qdq)),
-                program=program,
-                folder=folder / FILES,
-                name=context.name,
-                options=options.compile,
-                target_options=options.target_options,
+        with context.workspace.scratch() as scratch:
+            artifact = context.hooks.compile(
+                CompileRequest(
+                    target=context.target,
+                    platform=options.platform,
+                    model=_handed_out(context, state, qdq, scratch),
+                    program=program,
+                    folder=folder / FILES,
+                    name=context.name,
+                    options=options.compile,
+                    target_options=options.target_options,
+                )
             )
-        )
         _check_files(context, folder / FILES, artifact)
         record = CompileRecord(
             files=dict(artifact.files),
@@ -71,13 +76,19 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         write_record(folder / RECORD, record)
 
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
-    parts = (quantized, options.platform, context.name, options.target_options)
+    opset = options.compile.opset
+    parts = (quantized, options.platform, context.name, opset, options.target_options)
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / RECORD, CompileRecord)
     compiled = CompiledArtifact(
         folder=stored.folder / FILES, files=record.files, program=record.program
     )
     state = replace(state.after(NAME, stored), compiled=compiled)
+    if opset is not None and state.optimize_report is not None:
+        report = state.optimize_report
+        row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
+        report = replace(report, surgery=(*report.surgery, row))
+        state = replace(state, optimize_report=report)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
     if record.unasked:
@@ -90,17 +101,44 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     return state
 
 
+def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:
+    """The QDQ model in the opset asked for, proved on a sample to compute what it did before."""
+    opset = context.options.compile.opset
+    if opset is None or state.samples is None:
+        return ModelArtifact(path=qdq, digest=model_digest(qdq))
+    feeds = [state.samples.store.batch(0)]
+    return write_in_opset(qdq, folder / qdq.name, opset, feeds)
+
+
 def _check_files(context: BuildContext, folder: Path, artifact: CompiledArtifact) -> None:
-    """Make sure that every file named is there, in the folder, and under a name of its own."""
+    """Make sure that every file named is there, in the folder, and under a name of its own.
+
+    What a plugin saved as the program must be one, before anything relies on it.
+    """
     program = [f"{artifact.program}.program.{suffix}" for suffix in ("json", "bin")]
     for name in (*artifact.files, *program):
         path = Path(name)
         inside = not path.is_absolute() and ".." not in path.parts
+        # A link may lead outside whatever its own name is.
+        inside = inside and (folder / path).resolve().is_relative_to(folder.resolve())
         if not inside or name in RESERVED or not (folder / path).is_file():
-            raise PluginError(
-                Code.PLUGIN_BAD_RETURN,
-                "The target names a file that it did not write, or may not",
-                where=f"{context.target.name}, hook tc_compile",
-                got=name,
-                allowed=f"files in the request's folder, not called {', '.join(RESERVED)}",
+            allowed = f"files in the request's folder, not called {', '.join(RESERVED)}"
+            raise _bad_files(
+                context, "The target names a file that it did not write, or may not", name, allowed
             )
+    if context.hooks.outsiders:
+        try:
+            load_program(folder, artifact.program)
+        except CompileError as error:
+            found = error.problems[0]
+            raise _bad_files(
+                context,
+                "The target did not save a program that can be loaded",
+                f"{found.message}: {found.got}",
+                "what `save_program` writes",
+            ) from error
+
+
+def _bad_files(context: BuildContext, message: str, got: str, allowed: str) -> PluginError:
+    where = f"{context.target.name}, hook tc_compile"
+    return PluginError(Code.PLUGIN_BAD_RETURN, message, where=where, got=got, allowed=allowed)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from toolchain.calibration.findings import FEW_SAMPLES
 from toolchain.calibration.sources import Selection
 from toolchain.core.reports import OptimizeReport
 from toolchain.errors import Code, Problem
+from toolchain.graph.surgery import truncated
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import prepared
+from toolchain.pipeline.stages.samples import Wanted, prepared, require_sources
 from toolchain.plugin.requests import OptimizeRequest
 
 NAME = "optimize"
@@ -21,11 +23,18 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     """Prepare the calibration samples, then simplify the model and prove it on them."""
     options = context.options
     chosen = options.calibration
+    require_sources(options)
     samples = prepared(
         context,
-        chosen.data,
-        Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
+        Wanted(
+            where="calibration.data",
+            sources=chosen.data,
+            selection=Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
+            pair=chosen.pair,
+        ),
     )
+
+    truncate = truncated(options.surgery)
 
     def work(folder: Path) -> None:
         result = context.hooks.optimize(
@@ -37,28 +46,33 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
                 options=options.optimize,
                 passes=context.manager.passes(),
                 samples=samples.store,
+                truncate=truncate,
             )
         )
         write_record(folder / "report.json", result.report)
 
-    parts = (context.model, options.input, options.optimize, samples.digest)
-    stored = context.cached(NAME, parts, work)
+    parts = (context.model, options.input, options.optimize, truncate, samples.digest)
+    # Targets that do not optimize in a way of their own have the same float graph.
+    cached = context.cached if context.hooks.own("tc_optimize") else context.cached_for_all
+    stored = cached(NAME, parts, work)
+    report = read_record(stored.folder / "report.json", OptimizeReport)
     state = replace(
         state.after(NAME, stored),
         samples=samples,
         optimized=stored.folder / MODEL,
-        optimize_report=read_record(stored.folder / "report.json", OptimizeReport),
+        optimize_report=replace(report, surgery=(*state.surgery, *report.surgery)),
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
+    state = state.warn_all(NAME, samples.warnings)
     found = len(samples.store)
-    if found < chosen.samples:
+    if found < FEW_SAMPLES:
         problem = Problem(
             code=Code.DATA_FEW_SAMPLES,
-            message="There are fewer calibration samples than asked for",
+            message="Ranges of so few samples need not hold for other inputs",
             where="calibration.samples",
             got=f"{found}",
-            allowed=f"{chosen.samples}",
+            allowed=f"at least {FEW_SAMPLES}; 100 to 1000 are usual",
         )
         state = state.warn(NAME, problem)
     if state.optimize_report is not None and state.optimize_report.halves:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.calibrate import calibrate
 from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineRequest
 from toolchain.program.float_ops import SUPPORTED
-from toolchain.quantization.report import RULE_REASON
+from toolchain.quantization.report import ASKED_REASONS
 from toolchain.quantization.roles import configured
-from toolchain.quantization.rules import Asked
+from toolchain.quantization.rules import Asked, behind_cut
 from toolchain.quantization.support import check_support
 from toolchain.quantization.verify import check_fixed, check_roles, check_stored
 
@@ -44,6 +44,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     parts = (
         state.keys["optimize"],
         options.target,
+        options.platform,
+        options.target_options,
         options.quantize,
         options.calibration.batch_size,
     )
@@ -68,7 +70,7 @@ def with_result(state: BuildState, folder: Path, stage: str) -> BuildState:
         effects=record.effects,
         diagnostics=tuple(d for d in state.diagnostics if d.problem.code != Code.RUNS_IN_FLOAT),
     )
-    islands = [row for row in record.report.islands if row.reason != RULE_REASON]
+    islands = [row for row in record.report.islands if row.reason not in ASKED_REASONS]
     if islands:
         shown = ", ".join(f"{row.node} ({row.op_type})" for row in islands[:3])
         more = f" and {len(islands) - 3} more" if len(islands) > 3 else ""
@@ -95,8 +97,9 @@ def quantize(
     target = configured(context.target, options)
     source, fixed = _without_qdq(state.optimized, folder)
     graph = read_view(source)
-    plan, asked = _planned(context, target, graph, fixed, mixed)
-    observed = calibrate(context, source, graph, plan, state.samples)
+    tail = frozenset(() if state.optimize_report is None else state.optimize_report.tail)
+    plan, asked = _planned(context, target, graph, fixed, mixed, tail)
+    observed = calibrate(context, source, graph, plan, state.samples, tail)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
             QuantizeRequest(
@@ -119,11 +122,11 @@ def quantize(
             )
         )
     check_stored(graph, plan, read_view(folder / MODEL))
-    forwards = observed.report.forwards + result.report.extra_forwards
+    own = observed.report.own_forwards + result.report.extra_forwards
     write_record(
         folder / "report.json",
         QuantizeRecord(
-            calibration=replace(observed.report, forwards=forwards),
+            calibration=replace(observed.report, own_forwards=own),
             report=result.report,
             effects=result.effects,
         ),
@@ -136,8 +139,12 @@ def _planned(
     graph: GraphView,
     fixed: Mapping[str, QuantParams],
     mixed: MixedPrecisionOptions,
+    tail: Set[str],
 ) -> tuple[QuantPlan, Mapping[str, Asked]]:
-    """The plan under `mixed`, and what it asks of single nodes; both are checked."""
+    """The plan under `mixed`, and what it asks of single nodes; both are checked.
+
+    Nodes of `tail`, behind a cut, stay in float.
+    """
     options = context.options.quantize
     check_fixed(graph, fixed, target)
     plain = PlanRequest(
@@ -146,15 +153,14 @@ def _planned(
         bias_dtype=options.bias_dtype or target.bias.dtypes[0],
         input_dtype=options.input_dtype,
         fixed=fixed,
-        asked={},
+        asked=behind_cut({}, sorted(tail)),
     )
-    plan = context.hooks.plan(plain)
-    asked: Mapping[str, Asked] = {}
+    plan, asked = context.hooks.plan(plain), plain.asked
     if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
         refine = RefineRequest(
             target=target, graph=graph, plan=plan, options=mixed, quantize=options
         )
-        asked = context.hooks.refine(refine)
+        asked = behind_cut(context.hooks.refine(refine), sorted(tail))
         plan = context.hooks.plan(replace(plain, asked=asked))
     if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
         check_roles(graph, plan, options, asked, fixed)

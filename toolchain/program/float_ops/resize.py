@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _Taps: TypeAlias = tuple[tuple["NDArray[np.int64]", "NDArray[np.float32]"], ...]
 """Positions along an axis, each with its weight."""
 
+_MODES = ("nearest", "linear", "cubic")
 _COORDINATES = (
     "half_pixel",
     "half_pixel_symmetric",
@@ -47,27 +48,67 @@ class _Axis:
     roi: tuple[float, float] = (0.0, 1.0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampled:
+    """How one axis is resampled.
+
+    Attributes:
+        axis: Axis, >= 0.
+        taps: What is summed, from the left: positions, int64 of the new extent, and weights.
+        outside: Which results lie outside of the input, bool; None where none can.
+    """
+
+    axis: int
+    taps: _Taps
+    outside: NDArray[np.bool_] | None
+
+
 def _resize(call: Call) -> tuple[Array, ...]:
     """Nearest gathers on any type; linear and cubic work on float32."""
-    mode = call.text("mode", "nearest", ("nearest", "linear", "cubic"))
+    gathers = call.text("mode", "nearest", _MODES) == "nearest"
+    result = call.array(0) if gathers else call.real(0)
+    outside = np.zeros((1,) * result.ndim, np.bool_)
+    for found in resampled_axes(call, result.shape):
+        trailing = (1,) * (result.ndim - 1 - found.axis)
+        total: Array | None = None
+        for index, weight in found.taps:
+            term = np.take(result, index, axis=found.axis)
+            if not gathers:
+                term = term * weight.reshape(-1, *trailing)
+            total = term if total is None else total + term
+        result = np.asarray(total, result.dtype)
+        if found.outside is not None:
+            outside = outside | found.outside.reshape(-1, *trailing)
+    if outside.any():
+        fill = result.dtype.type(extrapolation_value(call))
+        result = np.where(outside, fill, result)
+    return (np.ascontiguousarray(result),)
+
+
+def extrapolation_value(call: Call) -> np.float32:
+    """What results outside of the input are."""
+    return call.number("extrapolation_value", 0.0)
+
+
+def resampled_axes(call: Call, shape: tuple[int, ...]) -> tuple[Resampled, ...]:
+    """The axes of an input of `shape` that change, in rising order; nearest has weights of 1.
+
+    Reads the attributes and the inputs 1 (region), 2 (scales) and 3 (sizes) of `call`.
+    """
+    mode = call.text("mode", "nearest", _MODES)
     coordinates = call.text("coordinate_transformation_mode", "half_pixel", _COORDINATES)
     if call.integer("antialias", 0):
         raise call.invalid("attribute antialias", got=1, allowed="0")
-    result = call.array(0) if mode == "nearest" else call.real(0)
-    outside = np.zeros((1,) * result.ndim, np.bool_)
     cropped = coordinates == "tf_crop_and_resize"
-    for axis in _resized_axes(call, result.shape, cropped=cropped):
+    found = []
+    for axis in _resized_axes(call, shape, cropped=cropped):
         if axis.scale == 1.0 and axis.size == axis.output and not cropped:
             continue
         position = _source_positions(axis, coordinates)
-        result = _resampled(call, result, axis, position, mode)
-        if cropped:
-            beyond = (position < 0) | (position > axis.size - 1)
-            outside = outside | beyond.reshape(-1, *(1,) * (result.ndim - 1 - axis.axis))
-    if outside.any():
-        fill = result.dtype.type(call.number("extrapolation_value", 0.0))
-        result = np.where(outside, fill, result)
-    return (np.ascontiguousarray(result),)
+        outside = (position < 0) | (position > axis.size - 1) if cropped else None
+        taps = _taps(call, axis, position, mode)
+        found.append(Resampled(axis=axis.axis, taps=taps, outside=outside))
+    return tuple(found)
 
 
 def _resized_axes(call: Call, shape: tuple[int, ...], *, cropped: bool) -> tuple[_Axis, ...]:
@@ -132,20 +173,14 @@ def _source_positions(axis: _Axis, coordinates: str) -> NDArray[np.float64]:
     return position
 
 
-def _resampled(
-    call: Call, x: Array, axis: _Axis, position: NDArray[np.float64], mode: str
-) -> Array:
-    """`x` with one axis resampled at `position`."""
-    if mode == "nearest":
-        chosen = _nearest(position, call.text("nearest_mode", "round_prefer_floor", _NEAREST))
-        return np.take(x, np.clip(chosen, 0, axis.size - 1), axis=axis.axis)
-    taps = _linear_taps(axis, position) if mode == "linear" else _cubic_taps(call, axis, position)
-    shape = (-1, *(1,) * (x.ndim - 1 - axis.axis))
-    total: Array | None = None
-    for index, weight in taps:
-        term = np.take(x, index, axis=axis.axis) * weight.reshape(shape)
-        total = term if total is None else total + term
-    return np.asarray(total, np.float32)
+def _taps(call: Call, axis: _Axis, position: NDArray[np.float64], mode: str) -> _Taps:
+    """The elements that one axis is resampled from at `position`."""
+    if mode == "linear":
+        return _linear_taps(axis, position)
+    if mode == "cubic":
+        return _cubic_taps(call, axis, position)
+    chosen = _nearest(position, call.text("nearest_mode", "round_prefer_floor", _NEAREST))
+    return ((np.clip(chosen, 0, axis.size - 1), np.ones(axis.output, np.float32)),)
 
 
 def _nearest(position: NDArray[np.float64], mode: str) -> NDArray[np.int64]:

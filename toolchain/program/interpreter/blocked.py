@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain.program.interpreter.accumulator import centred_float, exact_float
-from toolchain.program.interpreter.context import invalid, require_int32
+from toolchain.program.interpreter.context import invalid
 from toolchain.program.interpreter.window import Window
 from toolchain.program.records import BlockedConv, BlockedMatMul, Requantize
 
@@ -49,7 +49,7 @@ def prepare_blocked_matmul(op: BlockedMatMul, context: Context) -> Run:
     weight, factor = _weight_and_factor(op, context, op.b, op.b_zero_point, axis)
     largest = context.magnitude(op, op.inputs[0], op.a_zero_point)
     return _Product(
-        blocks=_in_blocks(weight, op.block_size, axis, _exact(op, weight, largest)),
+        blocks=_in_blocks(weight, op.block_size, axis, _exact(op, context, weight, largest)),
         factor=np.moveaxis(factor, axis, 0)[..., None, :],
         bias=_bias(op, context, b_shape[-1]),
         a_zero_point=op.a_zero_point,
@@ -97,7 +97,7 @@ def prepare_blocked_conv(op: BlockedConv, context: Context) -> Run:
     weight, factor = _weight_and_factor(op, context, op.weight, op.weight_zero_point, 1)
     largest = context.magnitude(op, op.inputs[0], op.x_zero_point)
     grouped = (op.groups, w[0] // op.groups)
-    blocks = _in_blocks(weight, op.block_size, 1, _exact(op, weight, largest))
+    blocks = _in_blocks(weight, op.block_size, 1, _exact(op, context, weight, largest))
     return _Convolution(
         blocks=tuple(b.reshape(*grouped, b.shape[1], -1) for b in blocks),
         factor=factor.reshape(*grouped, factor.shape[1], -1),
@@ -162,11 +162,11 @@ def _weight_and_factor(
 
 
 def _exact(
-    op: BlockedConv | BlockedMatMul, weight: NDArray[np.int64], largest: int
+    op: BlockedConv | BlockedMatMul, context: Context, weight: NDArray[np.int64], largest: int
 ) -> type[np.floating[Any]]:
-    """The float type in which the products of one block are summed exactly, within int32."""
+    """The float type in which the products of one block are summed exactly."""
     magnitude = int(np.abs(weight).max(initial=0)) * op.block_size * largest
-    require_int32(op, magnitude)
+    context.require_accumulator(op, magnitude, context.integers(op, op.inputs[0]))
     return exact_float(magnitude)
 
 

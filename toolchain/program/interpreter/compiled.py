@@ -90,6 +90,43 @@ def requantize_rows(
 
 
 @_compiled
+def _shifted(value: Any, shift: Any, mode: int) -> Any:
+    """Apply `numerics.fixed_point.shift_right` to one int64 value."""
+    if shift <= 0:
+        return value << -shift
+    floor = value >> shift
+    rest = value - (floor << shift)
+    half = np.int64(1) << (shift - 1)
+    tie = mode == 1 or (mode == 0 and floor & 1 == 1) or (mode == 2 and value >= 0)
+    return floor + np.int64(rest > half or (rest == half and tie))
+
+
+@_compiled
+def _shift_saturate(
+    totals: Array, bias: Any, multiplier: tuple[Any, Any], grid: Saturation, out: Array
+) -> None:
+    """Exact totals (n,) of one channel to integers (n,)."""
+    significand, shift = multiplier
+    for i in range(totals.size):
+        steps = _shifted((np.int64(totals[i]) + bias) * significand, shift, grid.rounding)
+        out[i] = min(max(steps + grid.zero_point, grid.low), grid.high)
+
+
+@_compiled
+def requantize_exact(
+    totals: NDArray[np.int64],
+    significand: NDArray[np.int64],
+    shift: NDArray[np.int64],
+    grid: Saturation,
+    out: Array,
+) -> None:
+    """Totals (outer, channels, inner), one multiplier per channel."""
+    for n in range(totals.shape[0]):
+        for m in range(totals.shape[1]):
+            _shift_saturate(totals[n, m], np.int64(0), (significand[m], shift[m]), grid, out[n, m])
+
+
+@_compiled
 def requantize_columns(
     accumulators: Array,
     bias: NDArray[np.int32],
@@ -167,7 +204,10 @@ def _accumulate(weight: np.int32, values: NDArray[np.int32], total: NDArray[np.i
 @_compiled
 def _finish(total: Array, conv: DirectConv, channel: int, grid: Saturation, out: Array) -> None:
     """One line of products to one line of the output."""
-    if conv.factor.size:
+    if conv.significand.size:
+        multiplier = (conv.significand[channel], conv.shift[channel])
+        _shift_saturate(total, np.int64(conv.bias[channel]), multiplier, grid, out)
+    elif conv.factor.size:
         _requantize(total, conv.bias[channel], conv.factor[channel], grid, out)
     else:
         out[:] = total + conv.bias[channel]

@@ -10,19 +10,21 @@ import numpy as np
 
 from toolchain.core.dtypes import DType
 from toolchain.errors import Code, CompileError
+from toolchain.numerics.fixed_point import PRODUCT_BITS, Multiplier
 from toolchain.program.interpreter.saturation import Saturation
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from toolchain.core.dtypes import Array
+    from toolchain.core.quant import Rounding
     from toolchain.program.interpreter.kernels import Kernels
     from toolchain.program.records import Operation, Program, Tensor
 
 Run: TypeAlias = Callable[[Sequence["Array"]], tuple["Array", ...]]
 """A prepared operation: the inputs that the record names, in its order, to all outputs."""
 
-_INT32_MAX = 2**31 - 1
+_EXACT_IN_FLOAT64 = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +83,46 @@ class Context:
         along[axis] = -1
         return values - offsets.reshape(along if offsets.ndim else ())
 
+    def multiplier(self, op: Operation, factor: ArrayLike, magnitude: int) -> Multiplier:
+        """The factor of exact requantization, for integers of at most `magnitude`."""
+        found = Multiplier.of(factor)
+        if np.any(found.shift > PRODUCT_BITS) or found.product_bound(magnitude) >= 2**PRODUCT_BITS:
+            raise invalid(op, f"Products with the factor exceed {PRODUCT_BITS} bits", magnitude)
+        return found
+
+    def require_accumulator(self, op: Operation, magnitude: int, *operands: DType) -> None:
+        """Reject an operation whose sum of products could leave the accumulator's type.
+
+        Args:
+            op: The operation.
+            magnitude: What the sum is at most.
+            operands: Types that are multiplied; with more than 8 bits the wide accumulator counts.
+        """
+        wide = any(dtype.bits > 8 for dtype in operands)
+        dtype = self.program.wide_accumulator if wide else DType.INT32
+        limit = min(dtype.qmax, _EXACT_IN_FLOAT64)
+        if magnitude > limit:
+            raise CompileError(
+                Code.PROGRAM_INVALID,
+                f"The accumulator can exceed {dtype}",
+                where=op.name,
+                got=magnitude,
+                allowed=f"at most {limit}",
+                hint="use fewer bits or a coarser weight scale for this operator",
+            )
+
     def grid(
-        self, op: Operation, zero_point: int, bounds: tuple[int, int] | None = None
+        self,
+        op: Operation,
+        zero_point: int,
+        bounds: tuple[int, int] | None = None,
+        rounding: Rounding | None = None,
     ) -> Saturation:
         """How the first output of `op` saturates; `bounds` default to its type's."""
         dtype = self.tensor(op.outputs[0]).dtype
         if not dtype.is_integer:
             raise invalid(op, "The output must be of an integer type", dtype)
-        grid = Saturation.of(dtype, self.program.rounding, zero_point, bounds)
+        grid = Saturation.of(dtype, rounding or self.program.rounding, zero_point, bounds)
         if not dtype.qmin <= grid.low <= grid.high <= dtype.qmax:
             raise invalid(op, f"Bounds must lie within {dtype}", (grid.low, grid.high))
         if not dtype.qmin <= zero_point <= dtype.qmax:
@@ -99,16 +133,3 @@ class Context:
 def invalid(op: Operation, message: str, got: Any = None) -> CompileError:
     """The error of an operation that cannot be executed as it is written."""
     return CompileError(Code.PROGRAM_INVALID, message, where=op.name, got=got)
-
-
-def require_int32(op: Operation, magnitude: int) -> None:
-    """Reject an operation whose accumulator, at most `magnitude`, could leave int32."""
-    if magnitude > _INT32_MAX:
-        raise CompileError(
-            Code.PROGRAM_INVALID,
-            "The accumulator can exceed int32",
-            where=op.name,
-            got=magnitude,
-            allowed=f"at most {_INT32_MAX}",
-            hint="use fewer bits or a coarser weight scale for this operator",
-        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.numerics.fixed_point import Multiplier
 from toolchain.program.interpreter.accumulator import (
     Finisher,
     centred_float,
@@ -50,8 +51,9 @@ def prepare_conv(op: Conv, context: Context) -> Run:
     largest = context.magnitude(op, op.inputs[0], op.x_zero_point)
     flat = weight.reshape(weight.shape[0], -1)
     products = np.sum(np.abs(flat), axis=1) * largest
-    finisher = prepare_finish(op, op.finish, op.bias, products, context)
-    direct = context.kernels.direct_convolution
+    operands = (context.integers(op, op.inputs[0]), context.integers(op, op.weight))
+    finisher = prepare_finish(op, op.finish, op.bias, products, context, operands)
+    direct = None if finisher.wide or finisher.guard_bits else context.kernels.direct_convolution
     if direct is not None and weight.shape[1] <= _FEW_CHANNELS and len(window.kernel) <= 2:
         return _Direct(op, weight, window, finisher, direct)
     return _Columns(
@@ -114,6 +116,8 @@ class _Direct:
         positions = plane(window.output, 1)
         shifts = [(k - 1) * d // s for k, d, s in zip(kernel, dilations, strides, strict=True)]
         extent = (positions[0] + shifts[0], positions[1] + shifts[1])
+        none = np.empty(0, np.int64)
+        exact = finisher.multiplier or Multiplier(none, none)
         self._finisher = finisher
         self._convolve = convolve
         self._positions = positions
@@ -121,7 +125,9 @@ class _Direct:
         self._conv = DirectConv(
             weight=weight.reshape(*weight.shape[:2], -1).astype(np.int32),
             bias=finisher.bias,
-            factor=np.empty(0, np.float32) if finisher.grid is None else finisher.factor,
+            factor=finisher.factor if finisher.grid else finisher.factor[:0],
+            significand=exact.significand,
+            shift=exact.shift,
             offsets=_offsets(kernel, strides, dilations, extent),
             extent=extent,
             strides=strides,
@@ -177,7 +183,9 @@ def prepare_conv_transpose(op: ConvTranspose, context: Context) -> Run:
     # (groups, c / groups, m / groups, taps): per tap and output channel the sum runs over c.
     parts = weight.reshape(op.groups, transposed[1], weight.shape[1], -1)
     per_tap = np.sum(np.abs(parts), axis=1).reshape(transposed[0], -1) * largest
-    finisher = prepare_finish(op, op.finish, op.bias, np.sum(per_tap, axis=1), context)
+    operands = (context.integers(op, op.inputs[0]), context.integers(op, op.weight))
+    bounds = np.sum(per_tap, axis=1)
+    finisher = prepare_finish(op, op.finish, op.bias, bounds, context, operands)
     matrix = np.moveaxis(parts, 1, 3).reshape(op.groups, -1, transposed[1])
     return _Scatter(
         weight=matrix.astype(exact_float(int(per_tap.max()))),
@@ -208,9 +216,9 @@ class _Scatter:
         begin = self.window.pads[:rank]
         reach = self.window.reach()
         extent = [max(r, b + o) for r, b, o in zip(reach, begin, self.shape[2:], strict=True)]
-        total = np.zeros((*self.shape[:2], *extent), np.int32)
+        total = np.zeros((*self.shape[:2], *extent), np.int64)
         for index, tap in enumerate(self.window.taps(total)):
-            np.add(tap, products[:, :, index].astype(np.int32), out=tap)
+            np.add(tap, products[:, :, index].astype(np.int64), out=tap)
         kept = tuple(slice(b, b + o) for b, o in zip(begin, self.shape[2:], strict=True))
         accumulators = total[(slice(None), slice(None), *kept)].reshape(*self.shape[:2], -1)
         return (self.finisher(accumulators).reshape(self.shape),)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain.program.interpreter.context import invalid, require_int32
+from toolchain.program.interpreter.context import invalid
+from toolchain.program.interpreter.scaling import Scaling, prepare_scaling
 from toolchain.program.records import Binary, BinaryKind
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from toolchain.core.dtypes import Array
     from toolchain.program.interpreter.context import Context, Run
+    from toolchain.program.interpreter.saturation import Saturation
     from toolchain.program.records import Dequantize, Quantize, Rescale, Softmax, Table, Tensor
 
 
@@ -24,37 +26,48 @@ def prepare_binary(op: Binary, context: Context) -> Run:
     largest_a = context.magnitude(op, op.inputs[0], op.a_zero_point)
     largest_b = context.magnitude(op, op.inputs[1], op.b_zero_point)
     grid = context.grid(op, op.zero_point, (op.low, op.high))
-    dtype = context.tensor(op.outputs[0]).dtype
-    real = {
-        BinaryKind.ADD: _add,
-        BinaryKind.SUB: _sub,
-        BinaryKind.MUL: _mul,
-    }[op.kind]
     if op.kind is BinaryKind.MUL:
-        require_int32(op, largest_a * largest_b)
+        types = [context.integers(op, name) for name in op.inputs]
+        context.require_accumulator(op, largest_a * largest_b, *types)
+        finish = prepare_scaling(op, context, grid, op.a_factor, largest_a * largest_b)
+        return _product(op, finish, np.int32 if largest_a * largest_b < 2**31 else np.int64)
+    if context.program.exact:
+        return _exact_sum(op, context, grid, (largest_a, largest_b))
+    combine = np.add if op.kind is BinaryKind.ADD else np.subtract
+    dtype = context.tensor(op.outputs[0]).dtype
 
     def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
-        return (context.kernels.saturate(real(op, inputs[0], inputs[1]), grid, dtype),)
+        a = _steps(inputs[0], op.a_zero_point, op.a_factor)
+        b = _steps(inputs[1], op.b_zero_point, op.b_factor)
+        return (context.kernels.saturate(combine(a, b), grid, dtype),)
 
     return run
 
 
-def _add(op: Binary, a: Array, b: Array) -> NDArray[np.float32]:
-    return np.add(_steps(a, op.a_zero_point, op.a_factor), _steps(b, op.b_zero_point, op.b_factor))
+def _product(op: Binary, finish: Scaling, dtype: type[np.signedinteger[Any]]) -> Run:
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        a = np.subtract(inputs[0], op.a_zero_point, dtype=dtype)
+        return (finish(np.multiply(a, np.subtract(inputs[1], op.b_zero_point, dtype=dtype))),)
+
+    return run
 
 
-def _sub(op: Binary, a: Array, b: Array) -> NDArray[np.float32]:
-    return np.subtract(
-        _steps(a, op.a_zero_point, op.a_factor), _steps(b, op.b_zero_point, op.b_factor)
-    )
+def _exact_sum(op: Binary, context: Context, grid: Saturation, largest: tuple[int, int]) -> Run:
+    """Both factors over one shift, so that the sum is one of integers."""
+    factors = np.asarray([op.a_factor, op.b_factor], np.float32)
+    multiplier = context.multiplier(op, factors, max(largest))
+    shift = int(multiplier.shift.max())
+    first, second = (int(m) << (shift - int(s)) for m, s in zip(*multiplier, strict=True))
+    sign = 1 if op.kind is BinaryKind.ADD else -1
+    bound = first * largest[0] + second * largest[1]
+    finish = prepare_scaling(op, context, grid, float(np.ldexp(1.0, -shift)), bound)
 
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        a = np.subtract(inputs[0], op.a_zero_point, dtype=np.int64) * first
+        b = np.subtract(inputs[1], op.b_zero_point, dtype=np.int64) * (sign * second)
+        return (finish(a + b),)
 
-def _mul(op: Binary, a: Array, b: Array) -> NDArray[np.float32]:
-    product = np.multiply(
-        np.subtract(a, op.a_zero_point, dtype=np.int32),
-        np.subtract(b, op.b_zero_point, dtype=np.int32),
-    )
-    return product.astype(np.float32) * np.float32(op.a_factor)
+    return run
 
 
 def _steps(x: Array, zero_point: int, factor: float) -> NDArray[np.float32]:
@@ -107,7 +120,8 @@ def prepare_softmax(op: Softmax, context: Context) -> Run:
 def prepare_quantize(op: Quantize, context: Context) -> Run:
     """float32 to integer."""
     target = context.tensor(op.outputs[0])
-    scale, grid = _scale(op, target), context.grid(op, target.zero_point)
+    scale = _scale(op, target)
+    grid = context.grid(op, target.zero_point, rounding=op.rounding)
     if context.tensor(op.inputs[0]).dtype.is_integer:
         raise invalid(op, "The input must be float32")
 
@@ -132,12 +146,12 @@ def prepare_dequantize(op: Dequantize, context: Context) -> Run:
 
 def prepare_rescale(op: Rescale, context: Context) -> Run:
     """Integer to integer of other parameters."""
-    dtype = context.tensor(op.outputs[0]).dtype
-    grid = context.grid(op, op.zero_point)
+    source = context.tensor(op.inputs[0]).dtype
+    largest = max(op.x_zero_point - source.qmin, source.qmax - op.x_zero_point)
+    finish = prepare_scaling(op, context, context.grid(op, op.zero_point), op.factor, largest)
 
     def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
-        real = _steps(inputs[0], op.x_zero_point, op.factor)
-        return (context.kernels.saturate(real, grid, dtype),)
+        return (finish(np.subtract(inputs[0], op.x_zero_point, dtype=np.int64)),)
 
     return run
 

@@ -19,12 +19,18 @@ from toolchain.program.interpreter.elementwise import (
     prepare_table,
 )
 from toolchain.program.interpreter.feeds import check_feeds
+from toolchain.program.interpreter.interpolate import prepare_interpolate
 from toolchain.program.interpreter.kernels import load_kernels
 from toolchain.program.interpreter.matrix import prepare_matmul
 from toolchain.program.interpreter.movement import prepare_move
+from toolchain.program.interpreter.normalization import prepare_normalize
 from toolchain.program.interpreter.pooling import prepare_pool
+from toolchain.program.interpreter.reduction import prepare_arg_extreme, prepare_reduce
 from toolchain.program.interpreter.resize import prepare_resize
+from toolchain.program.interpreter.slope import prepare_slope
+from toolchain.program.interpreter.wide import prepare_function, prepare_wide_softmax
 from toolchain.program.records import (
+    ArgExtreme,
     Binary,
     BlockedConv,
     BlockedMatMul,
@@ -32,16 +38,22 @@ from toolchain.program.records import (
     ConvTranspose,
     Dequantize,
     FloatOp,
+    Function,
+    Interpolate,
     MatMul,
     Move,
+    Normalize,
     Operation,
     Pool,
     Program,
     Quantize,
+    Reduce,
     Rescale,
     Resize,
+    Slope,
     Softmax,
     Table,
+    WideSoftmax,
 )
 from toolchain.program.validation import check_program
 
@@ -75,7 +87,14 @@ _PREPARE: Mapping[type[Operation], Callable[[Any, Context], Run]] = {
     Table: prepare_table,
     Softmax: prepare_softmax,
     Resize: prepare_resize,
+    Interpolate: prepare_interpolate,
     Move: prepare_move,
+    Normalize: prepare_normalize,
+    Slope: prepare_slope,
+    Function: prepare_function,
+    WideSoftmax: prepare_wide_softmax,
+    Reduce: prepare_reduce,
+    ArgExtreme: prepare_arg_extreme,
     Quantize: prepare_quantize,
     Dequantize: prepare_dequantize,
     Rescale: prepare_rescale,

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from toolchain.numerics import requantize as formulas
+from toolchain.numerics.fixed_point import shift_saturate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolchain.core.dtypes import Array, DType
+    from toolchain.numerics.fixed_point import Multiplier
     from toolchain.program.interpreter.saturation import Saturation
     from toolchain.program.interpreter.window import DirectConv
 
@@ -50,6 +52,18 @@ class Kernels(Protocol):
         `bias` and `factor` are (channels,).
         """
 
+    def requantize_exact(
+        self,
+        totals: NDArray[np.int64],
+        multiplier: Multiplier,
+        grid: Saturation,
+        dtype: DType,
+    ) -> Array:
+        """Compute saturate(round(totals * significand * 2**-shift) + zero_point) in integers.
+
+        `totals` are (outer, channels, inner); significand and shift are (channels,).
+        """
+
     def look_up(self, values: Array, first: int, table: Array) -> Array:
         """Compute table[values - first], the shape of `values`, the type of `table`."""
 
@@ -80,6 +94,23 @@ class ArrayKernels:
         bounds = (grid.low, grid.high)
         return formulas.requantize(
             total, factor[:, None], grid.zero_point, bounds, grid.mode, dtype
+        )
+
+    def requantize_exact(
+        self,
+        totals: NDArray[np.int64],
+        multiplier: Multiplier,
+        grid: Saturation,
+        dtype: DType,
+    ) -> Array:
+        """See `Kernels.requantize_exact`."""
+        return shift_saturate(
+            totals * multiplier.significand[:, None],
+            multiplier.shift[:, None],
+            grid.zero_point,
+            (grid.low, grid.high),
+            grid.mode,
+            dtype,
         )
 
     def look_up(self, values: Array, first: int, table: Array) -> Array:
@@ -135,6 +166,18 @@ class CompiledKernels(ArrayKernels):
             )
         else:
             self._loops.requantize_rows(accumulators, bias, factor, grid, out)
+        return out
+
+    def requantize_exact(
+        self,
+        totals: NDArray[np.int64],
+        multiplier: Multiplier,
+        grid: Saturation,
+        dtype: DType,
+    ) -> Array:
+        """See `Kernels.requantize_exact`."""
+        out = np.empty(totals.shape, dtype.numpy)
+        self._loops.requantize_exact(np.ascontiguousarray(totals), *multiplier, grid, out)
         return out
 
     def look_up(self, values: Array, first: int, table: Array) -> Array:

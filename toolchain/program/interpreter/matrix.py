@@ -43,12 +43,14 @@ def prepare_matmul(op: MatMul, context: Context) -> Run:
         sums = np.sum(np.abs(constant), axis=-2).reshape(-1, b_shape[-1])
         products = largest_a * np.max(sums, axis=0)
     dtype = exact_float(int(products.max()))
+    second = op.inputs[1] if op.b is None else op.b
+    operands = (context.integers(op, op.inputs[0]), context.integers(op, second))
     return _Product(
         b=None if constant is None else constant.astype(dtype),
         b_zero_point=offsets.astype(dtype),
         a_zero_point=op.a_zero_point,
         dtype=dtype,
-        finisher=prepare_finish(op, op.finish, op.bias, products, context),
+        finisher=prepare_finish(op, op.finish, op.bias, products, context, operands),
         shape=context.tensor(op.outputs[0]).shape,
     )
 

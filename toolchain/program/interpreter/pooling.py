@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.program.interpreter.context import invalid, require_int32
+from toolchain.program.interpreter.context import invalid
+from toolchain.program.interpreter.scaling import prepare_scaling
 from toolchain.program.interpreter.window import Window
 from toolchain.program.records import PoolKind
 
@@ -60,18 +61,22 @@ def _prepare_max(op: Pool, window: Window, context: Context) -> Run:
 def _prepare_average(op: Pool, window: Window, context: Context) -> Run:
     largest = context.magnitude(op, op.inputs[0], op.x_zero_point)
     taps = prod(window.kernel)
-    require_int32(op, taps * largest)
+    # A sum of elements, not of products: int32 is wide enough for any type of 16 bits.
+    context.require_accumulator(op, taps * largest)
     counts = _counts(window, context.shape(op.inputs[0])[2:], op.count_include_pad)
     if counts.min() < 1:
         raise invalid(op, "A window holds no element")
+    if context.program.exact and counts.min() != counts.max():
+        raise invalid(op, "Exact requantization needs windows of one count", counts.min())
     factor = np.float32(op.factor) / counts.astype(np.float32)
     grid = context.grid(op, op.zero_point, (op.low, op.high))
-    dtype = context.tensor(op.outputs[0]).dtype
+    scale = op.factor if context.program.exact else factor
+    finish = prepare_scaling(op, context, grid, scale, taps * largest)
 
     def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
         # Padding is x_zero_point, so that it drops out with the zero points of the elements.
         total = _sums(window, inputs[0], op.x_zero_point) - np.int32(taps * op.x_zero_point)
-        return (context.kernels.saturate(total.astype(np.float32) * factor, grid, dtype),)
+        return (finish(total),)
 
     return run
 

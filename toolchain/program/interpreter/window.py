@@ -100,7 +100,10 @@ class DirectConv(NamedTuple):
     Attributes:
         weight: int32 (m, c / groups, taps), zero point subtracted.
         bias: int32 (m,).
-        factor: float32 (m,); empty to hand out the accumulators themselves.
+        factor: float32 (m,), for float32 products; else empty.
+        significand: int64 (m,), for exact products; else empty. Without both the accumulators
+            themselves are handed out.
+        shift: int64 (m,), with `significand`.
         offsets: intp (taps,), where each tap begins in one spread-out input channel.
         extent: Rows and columns of one phase of that channel.
         strides: Vertical and horizontal.
@@ -112,6 +115,8 @@ class DirectConv(NamedTuple):
     weight: NDArray[np.int32]
     bias: NDArray[np.int32]
     factor: NDArray[np.float32]
+    significand: NDArray[np.int64]
+    shift: NDArray[np.int64]
     offsets: NDArray[np.intp]
     extent: tuple[int, int]
     strides: tuple[int, int]

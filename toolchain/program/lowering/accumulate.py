@@ -12,7 +12,6 @@ from toolchain.core.graph_view import NodeView, ValueView
 from toolchain.core.operators import traits, weight_axis
 from toolchain.core.quant import PerChannel
 from toolchain.errors import Code, CompileError
-from toolchain.numerics.requantize import multiplier
 from toolchain.program.lowering.builder import Builder
 from toolchain.program.lowering.finish import IntegerOutput, integer_output
 from toolchain.program.lowering.quantized import Quantized
@@ -22,12 +21,19 @@ from toolchain.program.records import Conv, ConvTranspose, Finish, MatMul, Requa
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Operands:
-    """What is multiplied; `scale` of the accumulator is () or one number per output channel."""
+    """What is multiplied and added.
+
+    Attributes:
+        scale: Scale of the accumulator, () or one number per output channel.
+        bias: In steps of scale * 2**-guard_bits.
+        guard_bits: How much finer than the accumulator the bias is.
+    """
 
     x: Quantized
     weight: Quantized
     scale: NDArray[np.float32]
-    bias: NDArray[np.int32] | None
+    bias: NDArray[np.int32] | None = None
+    guard_bits: int = 0
 
 
 def lower_conv(builder: Builder, node: NodeView) -> bool:
@@ -97,7 +103,7 @@ def _lower_activations(builder: Builder, node: NodeView, b: Quantized) -> bool:
     a = builder.integers(node.input(0))
     if a is None or a.constant is not None or node.op_type != "MatMul":
         return False
-    operands = _Operands(x=a, weight=b, scale=np.asarray(a.scale * b.scale, np.float32), bias=None)
+    operands = _Operands(x=a, weight=b, scale=np.asarray(a.scale * b.scale, np.float32))
     output, finish = _finish(builder, node, operands)
     builder.add(
         MatMul(
@@ -126,10 +132,21 @@ def _operands(builder: Builder, node: NodeView) -> _Operands | None:
     scale = _per_channel(product, node)
     position = traits(node).bias
     bias = None if position is None else node.input(position)
-    integers = None if bias is None else _bias(builder, node, bias, scale)
+    guard_bits = 0 if bias is None else _guard_bits(builder, bias, scale)
+    steps = np.asarray(np.ldexp(scale, -guard_bits), np.float32)
+    integers = None if bias is None else _bias(builder, node, bias, steps)
     if bias is not None and integers is None:
         return None
-    return _Operands(x=x, weight=weight, scale=scale, bias=integers)
+    return _Operands(x=x, weight=weight, scale=scale, bias=integers, guard_bits=guard_bits)
+
+
+def _guard_bits(builder: Builder, bias: ValueView, scale: NDArray[np.float32]) -> int:
+    """Bits by which a bias with a scale of its own is finer than the accumulator."""
+    stored = builder.integers(bias)
+    if stored is None or not builder.target.bias.own_scale:
+        return 0
+    finer = np.frexp(scale)[1] - np.frexp(stored.params.scale)[1]
+    return max(0, int(np.max(finer)))
 
 
 def _bias(
@@ -196,15 +213,19 @@ def _finish(builder: Builder, node: NodeView, operands: _Operands) -> tuple[str,
     """Name of the output tensor, and the record that says how the accumulator gets there."""
     found: IntegerOutput | None = integer_output(builder, node, clamps=True)
     if found is None:
-        factor = builder.constant(f"{node.name}/factor", operands.scale)
-        return builder.float_tensor(node.outputs[0]), ToFloat(factor=factor)
+        steps = np.asarray(np.ldexp(operands.scale, -operands.guard_bits), np.float32)
+        factor = builder.constant(f"{node.name}/factor", steps)
+        output = builder.float_tensor(node.outputs[0])
+        return output, ToFloat(factor=factor, guard_bits=operands.guard_bits)
     out = found.quantized
-    numbers = multiplier(
-        operands.x.params.scale, operands.weight.params.scale, np.asarray(out.scale)
-    )
-    factor = builder.constant(f"{node.name}/factor", _per_channel(numbers, node))
+    numbers = builder.factors.ratio(operands.scale, out.scale)
+    numbers = np.asarray(np.ldexp(numbers, -operands.guard_bits), np.float32)
     return builder.integer_tensor(out, found.shape), Requantize(
-        factor=factor, zero_point=out.zero_point, low=found.low, high=found.high
+        factor=builder.constant(f"{node.name}/factor", numbers),
+        zero_point=out.zero_point,
+        low=found.low,
+        high=found.high,
+        guard_bits=operands.guard_bits,
     )
 
 

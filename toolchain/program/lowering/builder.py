@@ -9,6 +9,7 @@ from toolchain.core.graph_view import GraphView, NodeView, ValueView
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, CompileError
 from toolchain.numerics.affine import dequantize, quantize
+from toolchain.program.lowering.factors import Factors
 from toolchain.program.lowering.quantized import (
     DEQUANTIZE,
     QUANTIZE,
@@ -33,6 +34,7 @@ class Builder:
     def __init__(self, graph: GraphView, target: TargetSpec) -> None:
         self.graph = graph
         self.target = target
+        self.factors = Factors(target)
         self.dequantized = dequantized_values(graph, target.rounding)
         self.float_nodes = float_nodes(graph)
         self.done: set[str] = set()
@@ -45,6 +47,8 @@ class Builder:
         return Program(
             name=name,
             rounding=self.target.rounding,
+            requantization=self.target.requantization,
+            wide_accumulator=self.target.wide_accumulator,
             inputs=tuple(value.name for value in self.graph.inputs),
             outputs=tuple(value.name for value in self.graph.outputs),
             tensors=self._tensors,
@@ -182,7 +186,7 @@ class Builder:
                 inputs=inputs,
                 outputs=outputs,
                 x_zero_point=source.zero_point,
-                factor=float(np.float32(source.scale / result.scale)),
+                factor=float(self.factors.ratio(source.scale, result.scale)),
                 zero_point=result.zero_point,
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.core.dtypes import Array, DType
+from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import NodeView
 from toolchain.numerics import series
 from toolchain.numerics.affine import dequantize, quantize
@@ -27,14 +27,18 @@ def lower_binary(builder: Builder, node: NodeView) -> bool:
     a, b = builder.integers(node.input(0)), builder.integers(node.input(1))
     if a is None or b is None or not a.per_tensor or not b.per_tensor:
         return False
-    if node.op_type == "Mul" and _magnitude(a) * _magnitude(b) > DType.INT32.qmax:
+    limit = builder.target.wide_accumulator.qmax
+    if node.op_type == "Mul" and _magnitude(a) * _magnitude(b) > limit:
         return False
     found = integer_output(builder, node, clamps=True)
     if found is None:
         return False
     kind, out = _KINDS[node.op_type], found.quantized
-    product = kind is BinaryKind.MUL
-    a_scale = np.float32(a.scale * b.scale) if product else a.scale
+    if kind is BinaryKind.MUL:
+        a_factor = np.float32(builder.factors.ratio(np.float32(a.scale * b.scale), out.scale))
+        b_factor = np.float32(1)
+    else:
+        a_factor, b_factor = builder.factors.pair(a.scale, b.scale, out.scale)
     builder.add(
         Binary(
             name=node.name,
@@ -43,8 +47,8 @@ def lower_binary(builder: Builder, node: NodeView) -> bool:
             kind=kind,
             a_zero_point=a.zero_point,
             b_zero_point=b.zero_point,
-            a_factor=float(np.float32(a_scale / out.scale)),
-            b_factor=1.0 if product else float(np.float32(b.scale / out.scale)),
+            a_factor=float(a_factor),
+            b_factor=float(b_factor),
             zero_point=out.zero_point,
             low=found.low,
             high=found.high,
@@ -78,7 +82,8 @@ def lower_table(builder: Builder, node: NodeView) -> bool:
     if found is None:
         return False
     real = dequantize(all_codes(x), x.params)
-    result = _apply(node, real, others)
+    own = builder.target.ops[node.op_type].function if node.op_type in builder.target.ops else None
+    result = _apply(node, real, others) if own is None else own(node, real)
     table = quantize(np.asarray(result, np.float32), found.quantized.params)
     builder.add(
         Table(

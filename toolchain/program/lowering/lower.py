@@ -9,17 +9,21 @@ import numpy as np
 
 from toolchain.core.graph_view import GraphView, NodeView
 from toolchain.core.operators import TRAITS
-from toolchain.core.target import Requantization, TargetSpec
-from toolchain.errors import Code, CompileError, Problem, UnsupportedOpError
+from toolchain.core.target import TargetSpec
+from toolchain.errors import Code, Problem, UnsupportedOpError
 from toolchain.program.float_ops import SUPPORTED
 from toolchain.program.lowering.accumulate import lower_conv, lower_matmul
 from toolchain.program.lowering.blocked import lower_blocked
 from toolchain.program.lowering.builder import Builder
-from toolchain.program.lowering.elementwise import lower_binary, lower_softmax, lower_table
+from toolchain.program.lowering.elementwise import lower_binary
+from toolchain.program.lowering.interpolate import lower_any_resize
 from toolchain.program.lowering.movement import lower_concat, lower_move
+from toolchain.program.lowering.normalization import lower_normalization
 from toolchain.program.lowering.pooling import lower_average_pool, lower_max_pool
 from toolchain.program.lowering.quantized import DEQUANTIZE, QUANTIZE
-from toolchain.program.lowering.resize import lower_resize
+from toolchain.program.lowering.reduction import lower_arg_extreme, lower_extreme, lower_sum
+from toolchain.program.lowering.slope import lower_prelu
+from toolchain.program.lowering.wide import lower_any_softmax, lower_unary
 from toolchain.program.records import FloatOp, Program, Quantize
 
 Lowering = Callable[[Builder, NodeView], bool]
@@ -39,12 +43,23 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "GlobalAveragePool": lower_average_pool,
         "MaxPool": lower_max_pool,
         "GlobalMaxPool": lower_max_pool,
-        "Softmax": lower_softmax,
-        "Resize": lower_resize,
+        "Softmax": lower_any_softmax,
+        "Resize": lower_any_resize,
         "Concat": lower_concat,
+        "LayerNormalization": lower_normalization,
+        "RMSNormalization": lower_normalization,
+        "InstanceNormalization": lower_normalization,
+        "GroupNormalization": lower_normalization,
+        "PRelu": lower_prelu,
+        "ReduceMean": lower_sum,
+        "ReduceSum": lower_sum,
+        "ReduceMax": lower_extreme,
+        "ReduceMin": lower_extreme,
+        "ArgMax": lower_arg_extreme,
+        "ArgMin": lower_arg_extreme,
     }
 )
-"""Integer lowerings by ONNX operator; any other operator may become a table."""
+"""Integer lowerings by ONNX operator; any other operator may be a function of one element."""
 
 
 def lower(graph: GraphView, target: TargetSpec, name: str) -> Program:
@@ -54,15 +69,6 @@ def lower(graph: GraphView, target: TargetSpec, name: str) -> Program:
         UnsupportedOpError: Operators that can run neither on integers nor in float; all of them.
         CompileError: Q/DQ that cannot be understood, unknown shapes, biases that do not fit.
     """
-    if target.requantization is not Requantization.FLOAT32_MULTIPLIER:
-        raise CompileError(
-            Code.LOWERING_FAILED,
-            "The target requantizes in a way that the default lowering does not know",
-            where=target.name,
-            got=target.requantization,
-            allowed=Requantization.FLOAT32_MULTIPLIER,
-            hint="the target's plugin must implement the hook tc_lower",
-        )
     builder = Builder(graph, target)
     problems: list[Problem] = []
     for value in graph.inputs:
@@ -86,7 +92,7 @@ def _lower_node(builder: Builder, node: NodeView) -> Problem | None:
     standard = node.domain in ("", "ai.onnx") and node.name not in builder.float_nodes
     if standard and lower_blocked(builder, node):
         return None
-    if standard and LOWERINGS.get(node.op_type, lower_table)(builder, node):
+    if standard and LOWERINGS.get(node.op_type, lower_unary)(builder, node):
         return None
     return _lower_float(builder, node)
 
@@ -105,6 +111,7 @@ def _lower_quantize(builder: Builder, node: NodeView) -> None:
             name=node.name,
             inputs=(builder.read_float(value),),
             outputs=(builder.integer_tensor(result, shape),),
+            rounding=builder.target.conversion_rounding or builder.target.rounding,
         )
     )
 

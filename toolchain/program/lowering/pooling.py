@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from math import prod
 
 from toolchain.core.graph_view import NodeView
 from toolchain.program.lowering.builder import Builder
 from toolchain.program.lowering.finish import integer_output
-from toolchain.program.lowering.windows import pooling_windows
+from toolchain.program.lowering.windows import Windows, pooling_windows
 from toolchain.program.records import Pool, PoolKind
 
 
@@ -15,6 +15,9 @@ def lower_average_pool(builder: Builder, node: NodeView) -> bool:
     """AveragePool and GlobalAveragePool."""
     x, windows = builder.integers(node.input(0)), pooling_windows(node)
     if x is None or windows is None or x.constant is not None:
+        return False
+    count = _uniform_count(node, windows)
+    if builder.factors.exact and count is None:
         return False
     found = integer_output(builder, node, clamps=True)
     if found is None:
@@ -32,13 +35,24 @@ def lower_average_pool(builder: Builder, node: NodeView) -> bool:
             dilations=windows.dilations,
             count_include_pad=node.int_attribute("count_include_pad", 0) == 1,
             x_zero_point=x.zero_point,
-            factor=float(np.float32(x.scale / out.scale)),
+            factor=float(
+                builder.factors.average(x.scale, out.scale, windows.kernel, count)
+                if builder.factors.exact and count is not None
+                else builder.factors.ratio(x.scale, out.scale)
+            ),
             zero_point=out.zero_point,
             low=found.low,
             high=found.high,
         )
     )
     return True
+
+
+def _uniform_count(node: NodeView, windows: Windows) -> int | None:
+    """Elements that every window divides by, or None where windows differ in it."""
+    whole = node.int_attribute("ceil_mode", 0) == 0
+    padded = any(windows.pads) and node.int_attribute("count_include_pad", 0) == 0
+    return prod(windows.kernel) if whole and not padded else None
 
 
 def lower_max_pool(builder: Builder, node: NodeView) -> bool:

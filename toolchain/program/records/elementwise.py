@@ -22,8 +22,9 @@ class Binary(Operation):
 
     ADD, SUB: saturate(round(float32(a - a_zero_point) * a_factor +- float32(b - b_zero_point) *
     b_factor) + zero_point), three float32 operations without contraction.
-    MUL: the exact product (a - a_zero_point) * (b - b_zero_point) in int32, then as `Requantize`
-    with a_factor; b_factor is 1.
+    MUL: the exact product (a - a_zero_point) * (b - b_zero_point), then as `Requantize` with
+    a_factor; b_factor is 1. With exact requantization products and sums are exact; only `round`
+    rounds.
 
     Attributes:
         a_factor: float32 value scale_a / scale_out (ADD, SUB) or (scale_a * scale_b) / scale_out.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from toolchain.core.quant import Rounding
 from toolchain.program.records.operation import Operation
 
 
@@ -50,7 +51,13 @@ class Move(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantize(Operation):
-    """float32 to integer: saturate(round(x / scale) + zero_point), the output tensor's numbers."""
+    """float32 to integer: saturate(round(x / scale) + zero_point), the output tensor's numbers.
+
+    Attributes:
+        rounding: The rounding of this step, which need not be that of the program.
+    """
+
+    rounding: Rounding = Rounding.HALF_EVEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,17 +31,23 @@ class Tensor:
 class Requantize:
     """Accumulator to integer output: saturate(round(float32(acc) * factor) + zero_point).
 
+    In programs with exact requantization the product is not rounded: acc is the sum of products
+    times 2**guard_bits plus the bias, and saturate(round(acc * factor) + zero_point) is exact.
+
     Attributes:
         factor: Name of a float32 constant of shape () or (output channels,).
         zero_point: Zero point of the output.
         low: Smallest integer kept; a fused Relu or Clip raises it.
         high: Largest integer kept.
+        guard_bits: Bits of the bias below the steps of the accumulator; 0 but for exact
+            requantization.
     """
 
     factor: str
     zero_point: int
     low: int
     high: int
+    guard_bits: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +58,13 @@ class ToFloat:
         factor: Name of a float32 constant of shape () or (output channels,).
         low: Lower bound of a fused activation, -inf where there is none.
         high: Upper bound, +inf where there is none.
+        guard_bits: As in `Requantize`.
     """
 
     factor: str
     low: float = float("-inf")
     high: float = float("inf")
+    guard_bits: int = 0
 
 
 Finish: TypeAlias = Requantize | ToFloat

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from toolchain.core.dtypes import Array
+from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import Attribute
 from toolchain.core.quant import Rounding
+from toolchain.core.target import Requantization
 from toolchain.program.records.operation import Operation, Tensor
 
 
@@ -33,7 +34,10 @@ class Program:
 
     Attributes:
         name: What it was lowered from.
-        rounding: Rounding of every step marked "round" above.
+        rounding: Rounding of every step marked "round" above, but for `Quantize`.
+        requantization: How accumulators become integers.
+        wide_accumulator: Type of accumulators with an operand of more than 8 bits; others are
+            int32.
         inputs: Tensors fed from outside, in the model's order (float32 where the model's are).
         outputs: Tensors handed out.
         tensors: Every tensor by name.
@@ -43,11 +47,18 @@ class Program:
 
     name: str
     rounding: Rounding
+    requantization: Requantization = Requantization.FLOAT32_MULTIPLIER
+    wide_accumulator: DType = DType.INT32
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tensors: Mapping[str, Tensor]
     constants: Mapping[str, Array]
     operations: tuple[Operation, ...]
+
+    @property
+    def exact(self) -> bool:
+        """True where accumulators are requantized without floating point."""
+        return self.requantization is not Requantization.FLOAT32_MULTIPLIER
 
     def __post_init__(self) -> None:
         """Freeze mappings and arrays."""

@@ -23,7 +23,8 @@ class Pool(Operation):
     AVERAGE: acc = sum of (x - x_zero_point), exact int32; saturate(round(float32(acc) * factor) +
     zero_point) where factor = float32(scale_in / scale_out) / float32(count), count being the
     elements of the window inside x, or inside x and its padding if `count_include_pad`. Output
-    extent from the output tensor, so ceil_mode needs no field.
+    extent from the output tensor, so ceil_mode needs no field. With exact requantization `factor`
+    holds the reciprocal of the count as well, which is the same for all windows.
     """
 
     kind: PoolKind

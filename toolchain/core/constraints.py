@@ -1,8 +1,10 @@
-"""Rules of SpacemiT's onnxruntime provider; each docstring is the rule as the user reads it."""
+"""Rules that targets have in common; each docstring is the rule as the user reads it."""
 
 from __future__ import annotations
 
-from toolchain.api import Measured, NodeView, traits
+from toolchain.core.graph_view import NodeView
+from toolchain.core.operators import traits
+from toolchain.core.target import Constraint, Measured, stated
 
 
 def constant_weight(node: NodeView) -> Measured:
@@ -81,17 +83,19 @@ def average_pool_padding(node: NodeView) -> Measured:
 
 
 def linear_or_nearest(node: NodeView) -> Measured:
-    """Resize is nearest or linear, stretches without antialiasing, and its sizes are constants."""
+    """Resize is nearest or linear."""
     mode = node.str_attribute("mode", "nearest")
-    coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
-    policy = node.str_attribute("keep_aspect_ratio_policy", "stretch")
+    return Measured(ok=mode in ("nearest", "linear"), value=f"mode {mode}")
+
+
+def resize_form(node: NodeView) -> Measured:
+    """Resize has constant sizes or scales and no antialiasing."""
     antialias = node.int_attribute("antialias", 0)
     sized = any(array is not None and array.size for array in map(node.constant_input, (2, 3)))
-    plain = coordinates != "tf_crop_and_resize" and policy == "stretch" and not antialias
+    region = node.input(1)
     return Measured(
-        ok=mode in ("nearest", "linear") and plain and sized,
-        value=f"mode {mode}, {coordinates}, {policy}, antialias {antialias}, "
-        f"{'constant' if sized else 'computed'} sizes",
+        ok=sized and not antialias and (region is None or region.is_constant),
+        value=f"antialias {antialias}, {'constant' if sized else 'computed'} sizes",
     )
 
 
@@ -113,6 +117,81 @@ def static_shape(node: NodeView) -> Measured:
     known = [v for v in (*node.inputs, *node.outputs) if v is not None and v.name]
     open_ = [v.name for v in known if v.static_shape is None]
     return Measured(ok=not open_, value=", ".join(open_) or "all known")
+
+
+def at_most_axes(limit: int) -> Constraint:
+    """No tensor has more axes than `limit`."""
+
+    def check(node: NodeView) -> Measured:
+        values = (v for v in (*node.inputs, *node.outputs) if v is not None and v.name)
+        most = max((len(v.shape or ()) for v in values), default=0)
+        return Measured(ok=most <= limit, value=f"{most} axes")
+
+    return stated(f"No tensor has more than {limit} axes.", check)
+
+
+def last_axis(node: NodeView) -> Measured:
+    """It works along the last axis."""
+    x = node.input(0)
+    rank = 0 if x is None or x.shape is None else len(x.shape)
+    axis = node.int_attribute("axis", -1)
+    return Measured(ok=axis in (-1, rank - 1), value=f"axis {axis} of {rank}")
+
+
+def reduced_axes(node: NodeView) -> tuple[int, ...] | None:
+    """Axes of a reduction, counted from the front; None where they are computed or unknown."""
+    x, listed = node.input(0), node.input(1)
+    rank = 0 if x is None or x.shape is None else len(x.shape)
+    axes = node.ints_attribute("axes")
+    if listed is not None:
+        if listed.constant is None:
+            return None
+        axes = tuple(int(axis) for axis in listed.constant.reshape(-1))
+    return tuple(axis % rank for axis in axes) if axes and rank else tuple(range(rank))
+
+
+def keeps_axes(node: NodeView) -> Measured:
+    """The reduction keeps its axes (keepdims = 1)."""
+    kept = node.int_attribute("keepdims", 1)
+    return Measured(ok=kept == 1, value=f"keepdims = {kept}")
+
+
+def not_over_batch(node: NodeView) -> Measured:
+    """The reduction is over constant axes, and not over the batch."""
+    axes = reduced_axes(node)
+    return Measured(ok=axes is not None and 0 not in axes, value=f"axes {axes or 'computed'}")
+
+
+def scalar_exponent(node: NodeView) -> Measured:
+    """The exponent of Pow is a constant scalar."""
+    exponent = node.constant_input(1)
+    ok = exponent is not None and exponent.size == 1
+    return Measured(ok=ok, value="computed" if exponent is None else f"shape {exponent.shape}")
+
+
+def indices_of_one_axis(node: NodeView) -> Measured:
+    """The indices of Gather are constants with at most 1 axis."""
+    indices = node.constant_input(1)
+    ok = indices is not None and indices.ndim <= 1
+    return Measured(ok=ok, value="computed" if indices is None else f"{indices.ndim} axes")
+
+
+def slope_per_channel(node: NodeView) -> Measured:
+    """The slope of PRelu is a constant with one value, or one per channel (axis 1)."""
+    slope, x = node.constant_input(1), node.input(0)
+    shape = () if x is None or x.static_shape is None else x.static_shape
+    if slope is None or len(shape) < 2:
+        return Measured(ok=False, value="computed" if slope is None else f"{len(shape)} axes")
+    spread = (1,) * (len(shape) - slope.ndim) + slope.shape
+    per_channel = spread == (1, shape[1], *(1,) * (len(shape) - 2))
+    ok = slope.size == 1 or per_channel or slope.shape == (shape[1],)
+    return Measured(ok=ok, value=f"slope {slope.shape}, {shape[1]} channels")
+
+
+def constant_fill(node: NodeView) -> Measured:
+    """Pad fills with a constant."""
+    mode = node.str_attribute("mode", "constant")
+    return Measured(ok=mode == "constant", value=f"mode {mode}")
 
 
 def _spatial_rank(node: NodeView, limit: int) -> Measured:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tc_target_riscv import constraints as rule
 from tc_target_riscv.facts import SPEC
+from toolchain.core import constraints as rule
 from toolchain.core.target import rule_of
 from toolchain.program.records import FloatOp
 
@@ -27,6 +27,14 @@ KEPT = {
     ),
     "nearest": ("Resize(x, , w)", {"w": np.array([1, 1, 2, 2], np.float32)}),
     "linear": ("Resize<mode='linear'>(x, , , w)", {"w": np.array([1, 4, 5, 5])}),
+    "cubic": ("Resize<mode='cubic'>(x, , w)", {"w": np.array([1, 1, 2, 2], np.float32)}),
+    "aspect kept": (
+        "Resize<keep_aspect_ratio_policy='not_larger', axes=[2,3]>(x, , , w)",
+        {"w": np.array([9, 12])},
+    ),
+    "layer norm": ("LayerNormalization(x, w)", {"w": np.ones(8, np.float32)}),
+    "mean": ("ReduceMean(x, w)", {"w": np.array([2])}),
+    "slopes": ("PRelu(x, w)", {"w": np.ones((4, 1, 1), np.float32)}),
     "clip": ("Clip(x, w)", {"w": np.float32(0)}),
 }
 
@@ -86,17 +94,11 @@ BROKEN = {
         rule.average_pool_padding,
         "3 spatial axes, pads ()",
     ),
-    "cubic": (
-        "Resize<mode='cubic'>(x, , w)",
+    "antialiasing": (
+        "Resize<mode='linear', antialias=1>(x, , w)",
         {"w": np.array([1, 1, 2, 2], np.float32)},
-        rule.linear_or_nearest,
-        "mode cubic, half_pixel, stretch, antialias 0, constant sizes",
-    ),
-    "aspect kept": (
-        "Resize<keep_aspect_ratio_policy='not_larger', axes=[2,3]>(x, , , w)",
-        {"w": np.array([9, 12])},
-        rule.linear_or_nearest,
-        "mode nearest, half_pixel, not_larger, antialias 0, constant sizes",
+        rule.resize_form,
+        "antialias 1, constant sizes",
     ),
     "computed bound": (
         "Clip(x, m)",

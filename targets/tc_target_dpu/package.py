@@ -1,0 +1,90 @@
+"""The QDQ model and its positions as Vitis AI's quantizers list them.
+
+The vendor's xmodel is not written: no device program is made here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from toolchain.api import Code, CompiledArtifact, Problem
+from toolchain.errors import CompileError
+from toolchain.graph.stored import StoredTensor, StoredTensors
+from toolchain.graph.view import read_view
+from toolchain.program.package import write_basics
+
+if TYPE_CHECKING:
+    from toolchain.plugin.requests import CompileRequest
+
+
+def write_package(request: CompileRequest) -> CompiledArtifact:
+    """Write all files.
+
+    Files: `NAME.qdq.onnx`, `NAME.quant_info.json` ([bit width, position] of parameters, and of
+    inputs and outputs by node), `NAME.arch.json` (the hardware), `NAME.program.json` and
+    `NAME.program.bin` (the integer program).
+
+    Raises:
+        CompileError: A tensor is no int8 with zero point 0 and one power of two; all findings
+            together.
+    """
+    stored = StoredTensors(read_view(request.model.path))
+    problems = [_problem(tensor) for tensor in stored.tensors if not _fits(tensor)]
+    if problems:
+        raise CompileError.of(problems)
+    model = f"{request.name}.qdq.onnx"
+    files = write_basics(
+        request.model.path,
+        request.program,
+        request.folder,
+        name=request.name,
+        model_name=model,
+    )
+    sidecars: dict[str, tuple[Any, str]] = {
+        f"{request.name}.quant_info.json": (_quant_info(stored), "positions of every tensor"),
+        f"{request.name}.arch.json": (
+            {
+                "target": f"DPUCZDX8G_ISA1_{request.platform.upper()}",
+                "cores": request.target_options.cores,
+            },
+            "the hardware that the model is for",
+        ),
+    }
+    for name, (content, what) in sidecars.items():
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        (request.folder / name).write_text(text, encoding="utf-8")
+        files[name] = what
+    return CompiledArtifact(folder=request.folder, files=files, program=request.name)
+
+
+def _quant_info(stored: StoredTensors) -> dict[str, Any]:
+    """Parameters by name, inputs and outputs by node; null for a tensor that stays in float."""
+    return {
+        "param": {t.name: _entry(t) for t in stored.tensors if t.is_constant},
+        "input": {
+            at.node.name: [_entry(t) for t in at.inputs if t is None or not t.is_constant]
+            for at in stored.nodes
+        },
+        "output": {at.node.name: [_entry(t) for t in at.outputs] for at in stored.nodes},
+    }
+
+
+def _entry(tensor: StoredTensor | None) -> list[int | None] | None:
+    return None if tensor is None else [tensor.dtype.bits, tensor.positions[0]]
+
+
+def _fits(tensor: StoredTensor) -> bool:
+    one = tensor.scale.size == 1 and None not in tensor.positions
+    return tensor.dtype == "int8" and one and not tensor.zero_point.any()
+
+
+def _problem(tensor: StoredTensor) -> Problem:
+    points = "" if not tensor.zero_point.any() else f", zero point {tensor.zero_point.tolist()}"
+    return Problem(
+        code=Code.PACKAGE_INVALID,
+        message="The DPU cannot store this tensor",
+        where=tensor.name,
+        got=f"{tensor.dtype}, scale {tensor.scale.tolist()}{points}"[:200],
+        allowed="int8, one scale that is a power of two, zero point 0",
+    )

@@ -1,0 +1,26 @@
+"""Hook implementations of the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tc_target_dpu.facts import SPEC
+from tc_target_dpu.options import DpuOptions, configure
+from toolchain.api import CompiledArtifact, TargetDef, hookimpl
+
+if TYPE_CHECKING:
+    from toolchain.plugin.requests import CompileRequest
+
+
+@hookimpl
+def tc_targets() -> list[TargetDef]:
+    """The one target of this plugin."""
+    return [TargetDef(spec=SPEC, options=DpuOptions, configure=configure)]
+
+
+@hookimpl
+def tc_compile(request: CompileRequest) -> CompiledArtifact | None:
+    """The QDQ model, its positions, the hardware it is for, and the integer program."""
+    from tc_target_dpu.package import write_package
+
+    return write_package(request)

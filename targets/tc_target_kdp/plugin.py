@@ -1,0 +1,26 @@
+"""Hook implementations of the target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tc_target_kdp.facts import SPEC
+from tc_target_kdp.options import KdpOptions, configure
+from toolchain.api import CompiledArtifact, TargetDef, hookimpl
+
+if TYPE_CHECKING:
+    from toolchain.plugin.requests import CompileRequest
+
+
+@hookimpl
+def tc_targets() -> list[TargetDef]:
+    """The one target of this plugin."""
+    return [TargetDef(spec=SPEC, options=KdpOptions, configure=configure)]
+
+
+@hookimpl
+def tc_compile(request: CompileRequest) -> CompiledArtifact | None:
+    """The QDQ model, its radix and scale tables, and the integer program."""
+    from tc_target_kdp.package import write_package
+
+    return write_package(request)

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from toolchain.testing import TargetConformance
+
+
+class TestDPU(TargetConformance):
+    target = "dpu"

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from toolchain.testing import TargetConformance
+
+
+class TestNPU(TargetConformance):
+    target = "npu"
