@@ -68,7 +68,7 @@ def test_weights_in_4_bits_per_channel_and_per_block(build: Callable) -> None:
         "w3": ("uint4", "per_block(1, 2)"),
     }
     assert result.check.passed
-    assert {row.method for row in result.quantize.rows if row.dtype == "uint4"} == {"mse"}
+    assert {row.method for row in result.quantize.rows if row.dtype == "uint4"} == {"gain"}
     assert "w2" not in rows(result, "bias")  # a float bias is no integer
     assert len(rows(result, "bias")) == 1
 

@@ -82,12 +82,6 @@ def average_pool_padding(node: NodeView) -> Measured:
     )
 
 
-def linear_or_nearest(node: NodeView) -> Measured:
-    """Resize is nearest or linear."""
-    mode = node.str_attribute("mode", "nearest")
-    return Measured(ok=mode in ("nearest", "linear"), value=f"mode {mode}")
-
-
 def resize_form(node: NodeView) -> Measured:
     """Resize has constant sizes or scales and no antialiasing."""
     antialias = node.int_attribute("antialias", 0)

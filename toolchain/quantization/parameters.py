@@ -55,7 +55,7 @@ class RangeChoice:
     Attributes:
         default: Method of activations.
         overrides: Method of single values, from rules.
-        weight_method: "default", "minmax" or "mse".
+        weight_method: One of `WEIGHT_METHODS`.
         min_weight_scale: No weight gets a smaller scale, nor one below the target's smallest.
         pinned: Parameters that are not to be computed: pins and what the model brought along.
     """

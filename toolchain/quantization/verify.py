@@ -6,12 +6,57 @@ from collections.abc import Iterator, Mapping
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
-from toolchain.core.operators import weight_input
+from toolchain.core.operators import reduction_axis, weight_input
 from toolchain.core.options import QuantizeOptions
 from toolchain.core.quant import Edge, PerBlock, QuantParams, QuantPlan, QuantSpec
+from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, Problem, QuantizationError
 from toolchain.quantization.groups import sources
 from toolchain.quantization.rules import Asked
+
+
+def check_fixed(graph: GraphView, fixed: Mapping[str, QuantParams], target: TargetSpec) -> None:
+    """Make sure that the target can do what the model brings along in Q/DQ.
+
+    Raises:
+        QuantizationError: Types wider or narrower than any of the target's, weights per block that
+            it, or the operator that reads them, cannot do; all of them.
+    """
+    known = (*target.activation_dtypes, *target.weight_dtypes)
+    widths = {dtype.bits for dtype in known if dtype.is_integer}
+    problems = []
+    for name, params in fixed.items():
+        found, granularity = params.spec.dtype, params.spec.granularity
+        if found.bits not in widths:
+            allowed = ", ".join(dict.fromkeys(dtype for dtype in known if dtype.is_integer))
+            problems.append(_foreign(name, target, str(found), allowed))
+        if isinstance(granularity, PerBlock) and not _can_sum(graph, name, granularity, target):
+            allowed = ", ".join(map(str, target.weight_block_sizes)) or "none"
+            got = f"blocks of {granularity.size} along axis {granularity.axis}"
+            problems.append(
+                _foreign(name, target, got, f"along the axis that is summed, sizes: {allowed}")
+            )
+    if problems:
+        raise QuantizationError.of(problems)
+
+
+def _can_sum(graph: GraphView, name: str, found: PerBlock, target: TargetSpec) -> bool:
+    nodes = [use.node for use in graph.uses(name)]
+    return found.size in target.weight_block_sizes and all(
+        node.op_type in ("Conv", "Gemm", "MatMul") and reduction_axis(node) == found.axis
+        for node in nodes
+    )
+
+
+def _foreign(name: str, target: TargetSpec, got: str, allowed: str) -> Problem:
+    return Problem(
+        code=Code.QDQ_INVALID,
+        message=f"Target `{target.name}` cannot do the quantization that the model brings along",
+        where=name,
+        got=got,
+        allowed=allowed,
+        hint="export the model in float, or with what the target can do",
+    )
 
 
 def check_roles(

@@ -69,6 +69,7 @@ class TargetFacts:
     weight: str
     activation_dtypes: tuple[str, ...]
     weight_dtypes: tuple[str, ...]
+    weight_block_sizes: tuple[int, ...]
     bias_dtypes: tuple[str, ...]
     bias_headroom_bits: int
     accumulator: str
@@ -94,6 +95,7 @@ def facts_of(target: TargetDef) -> TargetFacts:
         weight=spec_text(spec.weight),
         activation_dtypes=tuple(map(str, spec.activation_dtypes)),
         weight_dtypes=tuple(map(str, spec.weight_dtypes)),
+        weight_block_sizes=spec.weight_block_sizes,
         bias_dtypes=tuple(map(str, spec.bias.dtypes)),
         bias_headroom_bits=spec.bias.accumulator_headroom_bits,
         accumulator=str(spec.accumulator),
@@ -163,6 +165,7 @@ def _numbers(facts: TargetFacts) -> Table:
             ("activation dtypes", ", ".join(facts.activation_dtypes)),
             ("weights", facts.weight),
             ("weight dtypes", ", ".join(facts.weight_dtypes)),
+            ("weight block sizes", ", ".join(map(str, facts.weight_block_sizes)) or "-"),
             ("bias dtypes", ", ".join(facts.bias_dtypes)),
             ("accumulator", f"{facts.accumulator}, {facts.bias_headroom_bits} bit free of bias"),
             ("wider accumulator", facts.wide_accumulator),

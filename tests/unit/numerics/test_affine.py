@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
 
 from toolchain.core.dtypes import DType
-from toolchain.core.quant import PerChannel, QuantParams, QuantSpec, Rounding, ScaleKind
+from toolchain.core.quant import PerBlock, PerChannel, QuantParams, QuantSpec, Rounding, ScaleKind
 from toolchain.numerics.affine import (
     along_axis,
     dequantize,
@@ -63,6 +64,36 @@ def test_per_channel_by_hand() -> None:
     integers = quantize(values, params)
     np.testing.assert_array_equal(integers[:, :, 0], [[127, 13], [-2, -128]])
     assert along_axis(params.scale, spec, 3).shape == (1, 2, 1)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3)),
+    axis=st.integers(0, 2),
+    size=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_per_block_as_onnx_defines_it(shape, axis, size, seed) -> None:
+    """Against onnx's reference of blocked DequantizeLinear and, element by element, Q."""
+    rng = np.random.default_rng(seed)
+    blocks = tuple(-(-n // size) if i == axis else n for i, n in enumerate(shape))
+    spec = QuantSpec(dtype=DType.INT8, granularity=PerBlock(axis, size))
+    scale = rng.uniform(0.1, 2, blocks).astype(np.float32)
+    points = rng.integers(-5, 6, blocks)
+    params = QuantParams(scale=scale, zero_point=points, spec=spec)
+    integers = rng.integers(-128, 128, shape).astype(np.int8)
+    found = dequantize(integers, params)
+    for index in np.ndindex(shape):
+        block = tuple(n // size if i == axis else n for i, n in enumerate(index))
+        steps = np.float32(int(integers[index]) - int(points[block]))
+        assert found[index] == steps * scale[block]
+    if shape[axis] % size == 0:
+        node = helper.make_node(
+            "DequantizeLinear", ["x", "s", "z"], ["y"], axis=axis, block_size=size
+        )
+        feeds = {"x": integers, "s": scale, "z": points.astype(np.int8)}
+        np.testing.assert_array_equal(found, ReferenceEvaluator(node).run(None, feeds)[0])
+    np.testing.assert_array_equal(quantize(found, params), integers)
 
 
 @pytest.mark.parametrize(

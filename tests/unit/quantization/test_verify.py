@@ -12,13 +12,13 @@ from tc_target_riscv.facts import SPEC
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView
 from toolchain.core.options import PrecisionRule, QuantizeOptions
-from toolchain.core.quant import QuantParams, QuantPlan, QuantSpec
+from toolchain.core.quant import PerBlock, PerTensor, QuantParams, QuantPlan, QuantSpec
 from toolchain.errors import Code, QuantizationError
 from toolchain.graph.view import read_view
 from toolchain.quantization.plan import make_plan
 from toolchain.quantization.roles import configured
 from toolchain.quantization.rules import settle
-from toolchain.quantization.verify import check_roles, check_stored
+from toolchain.quantization.verify import check_fixed, check_roles, check_stored
 
 WIDE = replace(
     SPEC,
@@ -126,6 +126,31 @@ def test_blocks_that_do_not_divide(make_text_model: Callable, graph_of: Callable
             "2, 5",
         ),
     ]
+
+
+def test_what_a_model_brings_and_the_target_cannot(make_text_model: Callable, graph_of: Callable):
+    """16 bits on a target of 8, blocks of an unknown size and along another axis."""
+    body = "a = MatMul(x, w) b = MatMul(a, v) y = Add(b, v)"
+    array = np.ones((4, 4), np.float32)
+    graph = graph_of(make_text_model(body, "float[4,4] x", "float[A,B] y", w=array, v=array))
+
+    def params(dtype: DType, granularity: PerBlock | PerTensor) -> QuantParams:
+        spec = QuantSpec(dtype=dtype, granularity=granularity)
+        return QuantParams(scale=np.ones((2, 4)), zero_point=np.zeros((2, 4)), spec=spec)
+
+    fixed = {
+        "a": params(DType.INT16, PerTensor()),
+        "w": params(DType.INT8, PerBlock(0, 2)),
+        "v": params(DType.UINT8, PerBlock(0, 8)),
+    }
+    with pytest.raises(QuantizationError) as caught:
+        check_fixed(graph, fixed, replace(SPEC, weight_block_sizes=(8,)))
+    assert [(p.code, p.where, p.got) for p in caught.value.problems] == [
+        (Code.QDQ_INVALID, "a", "int16"),
+        (Code.QDQ_INVALID, "w", "blocks of 2 along axis 0"),
+        (Code.QDQ_INVALID, "v", "blocks of 8 along axis 0"),
+    ]
+    check_fixed(graph, {"a": fixed["a"]}, WIDE)
 
 
 def test_the_model_has_the_types_of_the_plan(build: Callable, make_text_model: Callable):

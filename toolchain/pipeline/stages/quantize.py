@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from toolchain.core.graph_view import GraphView
 from toolchain.core.options import MixedPrecisionOptions
-from toolchain.core.quant import QuantParams
+from toolchain.core.quant import QuantParams, QuantPlan
 from toolchain.core.reports import CalibrationReport, QuantReport, RuleEffect
+from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
@@ -17,9 +20,9 @@ from toolchain.plugin.requests import PlanRequest, QuantizeRequest, RefineReques
 from toolchain.program.float_ops import SUPPORTED
 from toolchain.quantization.report import ASKED_REASONS
 from toolchain.quantization.roles import configured
-from toolchain.quantization.rules import behind_cut
+from toolchain.quantization.rules import Asked, behind_cut
 from toolchain.quantization.support import check_support
-from toolchain.quantization.verify import check_roles, check_stored
+from toolchain.quantization.verify import check_fixed, check_roles, check_stored
 
 NAME = "quantize"
 MODEL = "quantized.onnx"
@@ -95,26 +98,7 @@ def quantize(
     source, fixed = without_qdq(state.optimized, folder)
     graph = read_view(source)
     tail = frozenset(() if state.optimize_report is None else state.optimize_report.tail)
-    asked = behind_cut({}, sorted(tail))
-    plain = PlanRequest(
-        target=target,
-        graph=graph,
-        bias_dtype=options.bias_dtype or target.bias.dtypes[0],
-        input_dtype=options.input_dtype,
-        fixed=fixed,
-        asked=asked,
-    )
-    plan = context.hooks.plan(plain)
-    if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
-        refine = RefineRequest(
-            target=target, graph=graph, plan=plan, options=mixed, quantize=options
-        )
-        asked = behind_cut(context.hooks.refine(refine), sorted(tail))
-        plan = context.hooks.plan(replace(plain, asked=asked))
-    precision = {name: found.precision for name, found in asked.items()}
-    if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
-        check_roles(graph, plan, options, asked, fixed)
-    check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
+    plan, asked = _planned(context, target, graph, fixed, mixed, tail)
     observed = calibrate(context, source, graph, plan, state.samples, tail)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
@@ -147,6 +131,42 @@ def quantize(
             effects=result.effects,
         ),
     )
+
+
+def _planned(
+    context: BuildContext,
+    target: TargetSpec,
+    graph: GraphView,
+    fixed: Mapping[str, QuantParams],
+    mixed: MixedPrecisionOptions,
+    tail: Set[str],
+) -> tuple[QuantPlan, Mapping[str, Asked]]:
+    """The plan under `mixed`, and what it asks of single nodes; both are checked.
+
+    Nodes of `tail`, behind a cut, stay in float.
+    """
+    options = context.options.quantize
+    check_fixed(graph, fixed, target)
+    plain = PlanRequest(
+        target=target,
+        graph=graph,
+        bias_dtype=options.bias_dtype or target.bias.dtypes[0],
+        input_dtype=options.input_dtype,
+        fixed=fixed,
+        asked=behind_cut({}, sorted(tail)),
+    )
+    plan, asked = context.hooks.plan(plain), plain.asked
+    if mixed.rules or options.output_dtype or options.input_dtype or options.precision_level:
+        refine = RefineRequest(
+            target=target, graph=graph, plan=plan, options=mixed, quantize=options
+        )
+        asked = behind_cut(context.hooks.refine(refine), sorted(tail))
+        plan = context.hooks.plan(replace(plain, asked=asked))
+    if mixed.rules or not context.options.mixed_precision.rules:  # the plan is the final one
+        check_roles(graph, plan, options, asked, fixed)
+    precision = {name: found.precision for name, found in asked.items()}
+    check_support(graph, plan, target, precision, options.unsupported, SUPPORTED)
+    return plan, asked
 
 
 def without_qdq(model: Path, folder: Path) -> tuple[Path, dict[str, QuantParams]]:
