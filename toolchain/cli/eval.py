@@ -24,29 +24,36 @@ class EvalFormat(StrEnum):
     CSV = "csv"
 
 
+DataOption = Annotated[
+    str | None,
+    typer.Option(help="Samples instead of the config's; their labels are found beside them."),
+]
+MetricOption = Annotated[
+    str | None, typer.Option(help="Metric instead of the config's; a name or file.py:name.")
+]
+SamplesOption = Annotated[
+    int | None, typer.Option(min=0, help="How many samples are scored; 0 takes all.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option(min=0, help="Draw the samples at random, with this seed.")
+]
+FormOption = Annotated[
+    EvalFormat, typer.Option("--format", help="json or csv on stdout, and no tables.")
+]
+
+
 def evaluate(  # noqa: PLR0913 - one parameter per option
     *,
     config: Annotated[Path, typer.Option("--config", "-c", help="Config file (TOML, JSON, YAML).")],
-    data: Annotated[
-        str | None,
-        typer.Option(help="Samples instead of the config's; their labels are found beside them."),
-    ] = None,
+    data: DataOption = None,
     labels: Annotated[str | None, typer.Option(help="Labels instead of the config's.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric instead of the config's; a name or file.py:name.")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=0, help="How many samples are scored; 0 takes all.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Draw the samples at random, with this seed.")
-    ] = None,
+    metric: MetricOption = None,
+    samples: SamplesOption = None,
+    seed: SeedOption = None,
     target: TargetOption = None,
     assignments: SetOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
-    form: Annotated[
-        EvalFormat, typer.Option("--format", help="json or csv on stdout, and no tables.")
-    ] = EvalFormat.TEXT,
+    form: FormOption = EvalFormat.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:

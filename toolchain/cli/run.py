@@ -19,23 +19,25 @@ class RunnerName(StrEnum):
     REFERENCE = "reference"
 
 
+InputsOption = Annotated[
+    list[str],
+    typer.Option("--input", "-i", help="Image or .npy of one sample, or name=file; several times."),
+]
+DumpOption = Annotated[
+    Path | None, typer.Option(help="Write outputs and every layer's tensors here, as .npy.")
+]
+
+
 def run(
     *,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="A target's folder, as build/NAME/riscv.")
     ],
-    inputs: Annotated[
-        list[str],
-        typer.Option(
-            "--input", "-i", help="Image or .npy of one sample, or name=file; several times."
-        ),
-    ],
+    inputs: InputsOption,
     runner: Annotated[
         RunnerName, typer.Option(help="float and qdq run in onnxruntime.")
     ] = RunnerName.REFERENCE,
-    dump: Annotated[
-        Path | None, typer.Option(help="Write outputs and every layer's tensors here, as .npy.")
-    ] = None,
+    dump: DumpOption = None,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
