@@ -77,16 +77,14 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
     def expand(branch: Tree, path: dotted.Path) -> Tree:
         if isinstance(branch, dict):
             return {key: expand(item, (*path, key)) for key, item in branch.items()}
-        if path == ("input",) and isinstance(branch, Setting):
-            found, wrong = _with_functions(branch, rules)
-            problems.extend(wrong)
-            return found
-        is_name = path[:1] in _FILE_NAMES or path[:2] in _FILE_NAMES
-        if not (is_name and isinstance(branch, Setting) and isinstance(branch.value, str)):
+        if isinstance(branch, list):
+            return [expand(item, (*path, index)) for index, item in enumerate(branch)]
+        split = _file_name(branch, path)
+        if split is None:
             return branch
         where = f"{dotted.format_path(path)} in {branch.origin}"
         try:
-            return replace(branch, value=rules.absolute(branch.value, where))
+            return replace(branch, value=rules.absolute(split[0], where) + split[1])
         except ConfigError as error:
             problems.extend(error.problems)
             return branch
@@ -94,20 +92,13 @@ def expand_paths(tree: Tree, rules: PathRules) -> tuple[Tree, list[Problem]]:
     return expand(tree, ()), problems
 
 
-def _with_functions(inputs: Setting, rules: PathRules) -> tuple[Setting, list[Problem]]:
-    """The list of inputs with the file of every `preprocess = "file.py:name"` absolute."""
-    if not isinstance(inputs.value, list):
-        return inputs, []
-    problems: list[Problem] = []
-    entries = list(inputs.value)
-    for index, entry in enumerate(entries):
-        text = entry.get("preprocess") if isinstance(entry, dict) else None
-        split = _FUNCTION.fullmatch(text) if isinstance(text, str) else None
-        if split is None:
-            continue
-        where = f"{dotted.format_path((*inputs.path, index, 'preprocess'))} in {inputs.origin}"
-        try:
-            entries[index] = {**entry, "preprocess": rules.absolute(split[1], where) + split[2]}
-        except ConfigError as error:
-            problems.extend(error.problems)
-    return replace(inputs, value=entries), problems
+def _file_name(branch: Tree, path: dotted.Path) -> tuple[str, str] | None:
+    """The file name in a setting, and what stands behind it; None for any other setting."""
+    if not (isinstance(branch, Setting) and isinstance(branch.value, str)):
+        return None
+    # An overlay stands under `target.NAME`.
+    own = path[2:] if path[:1] == ("target",) else path
+    if own[:1] == ("input",) and own[-1] == "preprocess":
+        function = _FUNCTION.fullmatch(branch.value)
+        return function and (function[1], function[2])
+    return (branch.value, "") if own[:1] in _FILE_NAMES or own[:2] in _FILE_NAMES else None
