@@ -1,4 +1,4 @@
-"""Every command and snippet of README and tutorial is run, in order, in one folder per page."""
+"""Every command and snippet of README, tutorial and data is run, in one folder per page."""
 
 from __future__ import annotations
 
@@ -86,10 +86,11 @@ def follow(page: str, folder: Path) -> None:
                 pytest.fail(f"a block that nothing runs: {block}")
 
 
-def test_tutorial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tutorial.md", "data.md"])
+def test_pages_that_are_followed(tmp_path: Path, page: str) -> None:
     for path in (ROOT / "configs" / "quickstart").iterdir():
         shutil.copyfile(path, tmp_path / path.name)
-    follow((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), tmp_path)
+    follow((ROOT / "docs" / page).read_text(encoding="utf-8"), tmp_path)
 
 
 @pytest.fixture
