@@ -62,9 +62,12 @@ class _Labelled:
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
-    """Compare on calibration samples; score on labelled samples where there are any."""
+    """Compare on the samples of the check; score on labelled samples where there are any."""
     if state.qdq is None or state.compiled is None or state.float_model is None:
         raise InternalError(Code.INTERNAL, "The check stage has no compiled model")
+    samples = state.check_samples
+    if samples is None:
+        raise InternalError(Code.INTERNAL, "The check stage has no samples")
     options = context.options
     built = _Built(
         float_model=state.float_model,
@@ -74,7 +77,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     )
     chosen = options.evaluation
     given = None if chosen is None else _labelled_samples(context, chosen)
-    samples = _check_samples(context, state)
 
     def work(folder: Path) -> None:
         check = _compare(context, samples.store, built) if options.check.enabled else None
@@ -89,8 +91,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     record = read_record(stored.folder / "report.json", CheckRecord)
     check = _with_drop(record, chosen)
     state = replace(state.after(NAME, stored), check_report=check, accuracy_report=record.accuracy)
-    if samples is not state.samples:
-        state = state.warn_all(NAME, samples.warnings)
     if given is not None:
         state = state.warn_all(NAME, given.samples.warnings)
     if not options.check.enabled:
@@ -102,22 +102,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         )
         state = state.warn(NAME, problem, Severity.WARNING)
     return state
-
-
-def _check_samples(context: BuildContext, state: BuildState) -> Prepared:
-    """What is compared on: samples of its own, or those calibrated on."""
-    options = context.options.check
-    if state.samples is None:
-        raise InternalError(Code.INTERNAL, "The check stage has no samples")
-    if options.data is None or not options.enabled:
-        return state.samples
-    wanted = Wanted(
-        where="check.data",
-        sources=options.data,
-        selection=Selection(samples=options.samples),
-        pair=context.options.calibration.pair,
-    )
-    return prepared(context, wanted)
 
 
 def _compare(context: BuildContext, samples: SampleStore, built: _Built) -> CheckReport:

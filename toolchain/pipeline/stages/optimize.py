@@ -11,7 +11,12 @@ from toolchain.core.reports import OptimizeReport
 from toolchain.errors import Code, Problem
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import Wanted, prepared, require_sources
+from toolchain.pipeline.stages.samples import (
+    Wanted,
+    prepared,
+    prepared_for_check,
+    require_sources,
+)
 from toolchain.plugin.requests import OptimizeRequest
 
 NAME = "optimize"
@@ -19,7 +24,7 @@ MODEL = "optimized.onnx"
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
-    """Prepare the calibration samples, then simplify the model and prove it on them."""
+    """Prepare the samples, then simplify the model and prove it on them."""
     options = context.options
     chosen = options.calibration
     require_sources(options)
@@ -32,6 +37,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
             pair=chosen.pair,
         ),
     )
+    # Before anything takes time, so that what is wrong with them is said at once.
+    own = prepared_for_check(context)
 
     def work(folder: Path) -> None:
         result = context.hooks.optimize(
@@ -52,12 +59,13 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     state = replace(
         state.after(NAME, stored),
         samples=samples,
+        check_samples=own or samples,
         optimized=stored.folder / MODEL,
         optimize_report=read_record(stored.folder / "report.json", OptimizeReport),
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
-    state = state.warn_all(NAME, samples.warnings)
+    state = state.warn_all(NAME, (*samples.warnings, *(own.warnings if own else ())))
     found = len(samples.store)
     if found < FEW_SAMPLES:
         problem = Problem(

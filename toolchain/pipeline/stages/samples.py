@@ -77,6 +77,20 @@ def prepared(context: BuildContext, wanted: Wanted) -> Prepared:
     )
 
 
+def prepared_for_check(context: BuildContext) -> Prepared | None:
+    """The samples of `check.data`; None where the check takes those calibrated on."""
+    options = context.options.check
+    if options.data is None or not options.enabled:
+        return None
+    wanted = Wanted(
+        where="check.data",
+        sources=options.data,
+        selection=Selection(samples=options.samples),
+        pair=context.options.calibration.pair,
+    )
+    return prepared(context, wanted)
+
+
 def require_sources(options: BuildOptions) -> None:
     """Look for every source that a build will read, before the first one is.
 
