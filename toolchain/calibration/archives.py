@@ -175,7 +175,7 @@ def _opened_tar(path: Path, limits: ArchiveLimits) -> IO[bytes]:
         with gzip.GzipFile(fileobj=file) as stream:
             while piece := stream.read(_PIECE):
                 total += len(piece)
-                _check_size(total, size, str(path), limits)
+                check_size(total, size, str(path), limits)
                 unpacked.write(piece)
         closing.pop_all()
     unpacked.seek(0)
@@ -245,7 +245,12 @@ def _check(entries: Sequence[_Entry], packed: int, where: str, limits: ArchiveLi
         raise DataError.of(problems)
 
 
-def _check_size(total: int, packed: int, where: str, limits: ArchiveLimits) -> None:
+def check_size(total: int, packed: int, where: str, limits: ArchiveLimits = LIMITS) -> None:
+    """Refuse `total` bytes that come out of `packed` ones, where that is too many.
+
+    Raises:
+        DataError: ARCHIVE_UNSAFE.
+    """
     problems = list(_size_problems(total, packed, where, limits))
     if problems:
         raise DataError.of(problems)

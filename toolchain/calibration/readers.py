@@ -190,6 +190,15 @@ def holds_objects(path: Path) -> bool:
         raise unreadable(path, error) from error
 
 
+def names_need_input(path_text: str) -> bool:
+    """True for a source whose samples cannot be told apart without the input that they feed.
+
+    These are raw samples one behind the other, and .npz files of which no array is named.
+    """
+    path, key = split_key(path_text)
+    return is_raw(path) or (path.suffix.lower() == ".npz" and key is None)
+
+
 def is_raw(path: Path) -> bool:
     """True for a file of raw samples."""
     return path.is_file() and path.suffix.lower() in RAW_SUFFIXES

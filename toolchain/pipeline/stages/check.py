@@ -13,18 +13,16 @@ from toolchain.analysis.evaluation import Forms, evaluate
 from toolchain.analysis.forms import session_form
 from toolchain.calibration.labels import labelled, load_labels
 from toolchain.calibration.ordered import core_count
-from toolchain.calibration.readers import is_raw
-from toolchain.calibration.sources import Selection, open_source, paths_of
+from toolchain.calibration.sources import Selection
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.reports import AccuracyReport, CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
-from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import Wanted, by_input, prepared
+from toolchain.pipeline.stages.samples import Wanted, names_of, prepared
 from toolchain.plugin.requests import CheckRequest
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
@@ -123,7 +121,7 @@ def _compare(context: BuildContext, samples: SampleStore, built: _Built) -> Chec
 
 def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labelled:
     """The samples that are scored, and their labels."""
-    names = _source_names(context, chosen)
+    names = names_of(context, chosen.data, chosen.pair)
     among = labelled(chosen.labels, names)
     labels = dict(
         zip(among, load_labels(chosen.labels, [names[i] for i in among]).tolist(), strict=True)
@@ -143,19 +141,6 @@ def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labe
         samples=prepared(context, wanted),
         labels=tuple(labels[position] for position in positions),
     )
-
-
-def _source_names(context: BuildContext, chosen: EvaluationOptions) -> tuple[str, ...]:
-    """Names of all samples of the first input's source, which the labels refer to."""
-    readers = tuple(context.manager.data_readers().values())
-    if isinstance(chosen.data, str) and not is_raw(Path(chosen.data)):
-        reader, _ = open_source(chosen.data, readers)
-        return tuple(reader.names())
-    specs = input_specs(Path(context.options.model), context.options.input)
-    path = paths_of(chosen.data, [spec.name for spec in specs])[0]
-    options = by_input(specs, context.options.input)[0]
-    reader, _ = open_source(path, readers, specs[0], options)
-    return tuple(reader.names())
 
 
 def _score(context: BuildContext, built: _Built, given: _Labelled) -> AccuracyReport:
