@@ -57,6 +57,11 @@ def test_the_check_has_samples_of_its_own(project: Any) -> None:
     assert "check" not in project.changed(check__data="own.npy", check__samples=3).build().cached
 
 
+def test_no_number_of_samples_takes_all(project: Any) -> None:
+    result = project.changed(calibration__samples=0).build(until="quantize")
+    assert (result.calibration.samples, result.diagnostics) == (12, ())
+
+
 def test_too_few_samples_for_the_check_are_told(project: Any) -> None:
     np.save(project.folder / "own.npy", values(project, 2))
     result = project.changed(check__data="own.npy").build(until="optimize")

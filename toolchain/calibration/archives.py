@@ -7,6 +7,7 @@ members are so much larger than the archive that it is made to fill the disk.
 from __future__ import annotations
 
 import gzip
+import lzma
 import re
 import stat
 import tarfile
@@ -37,6 +38,7 @@ BROKEN = (
     ValueError,
     RuntimeError,  # encrypted members and unknown compressions of zipfile
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     tarfile.TarError,
 )
