@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from toolchain.errors import DataError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -68,6 +70,15 @@ def test_too_few_samples_for_the_check_are_told(project: Any) -> None:
     (told,) = result.diagnostics
     assert (str(told.problem.code), told.problem.where) == ("TC311", "check.data")
     assert (told.problem.got, told.problem.allowed) == ("2", "4")
+
+
+@pytest.mark.parametrize("section", ["check", "evaluation"])
+def test_bad_samples_of_later_stages_are_told_first(project: Any, section: str) -> None:
+    (project.folder / "bad.zip").write_bytes(b"no archive")
+    labels = {"labels": "labels.npy"} if section == "evaluation" else {}
+    with pytest.raises(DataError, match="archive cannot be read"):
+        project.changed({section: {"data": "bad.zip", **labels}}).build(until="optimize")
+    assert project.entries().keys() <= {"samples"}
 
 
 def test_a_changed_function_is_seen(project: Any) -> None:

@@ -13,6 +13,7 @@ from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.samples import (
     Wanted,
+    names_of,
     prepared,
     prepared_for_check,
     require_sources,
@@ -37,10 +38,12 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
             pair=chosen.pair,
         ),
     )
-    # Before anything takes time, so that what is wrong with them is said at once.
+    # All sources are opened before anything takes time, so that what is wrong is said at once.
     own = prepared_for_check(context)
 
     def work(folder: Path) -> None:
+        if options.evaluation is not None:
+            names_of(context, options.evaluation.data, options.evaluation.pair)
         result = context.hooks.optimize(
             OptimizeRequest(
                 target=context.target,
