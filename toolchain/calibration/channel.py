@@ -86,7 +86,8 @@ def open_channels(
     shared = isinstance(sources, str) and len(inputs) > 1
     found = []
     for path, spec, given, function in zip(paths, inputs, options, functions, strict=True):
-        reader, kind = open_source(path, readers, spec, given, shared=shared)
+        undecoded = function is not None and function.takes_files
+        reader, kind = open_source(path, readers, spec, given, shared=shared, undecoded=undecoded)
         make = (
             _plain_maker(reader, given, spec, preprocessors)
             if function is None

@@ -190,3 +190,22 @@ def test_what_a_function_raises_names_sample_file_and_line(tmp_path):
     with pytest.raises(DataError, match="ZeroDivisionError") as caught:
         prepare(saved(tmp_path, "x.npy", np.zeros((2, 3))), tmp_path / "out", options=options)
     assert caught.value.problems[0].where == f"sample '0', {tmp_path / 'f.py'}:2"
+
+
+@pytest.mark.parametrize("source", ["list.txt", "sounds"])
+def test_functions_of_files_take_any_kind_of_file(tmp_path, source):
+    (tmp_path / "f.py").write_text(
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "def f(paths, parameters):\n"
+        "    return np.array([list(Path(path).read_bytes()[4:7]) for path in paths])\n"
+    )
+    (tmp_path / "sounds").mkdir()
+    for number in range(2):
+        (tmp_path / "sounds" / f"{number}.wav").write_bytes(b"RIFF" + bytes([number, 5, 6]))
+    (tmp_path / "list.txt").write_text("sounds/0.wav\nsounds/1.wav\n")
+    options = (InputOptions(preprocess=f"{tmp_path / 'f.py'}:f"),)
+    store = prepare(str(tmp_path / source), tmp_path / "out", options=options)
+    assert store.batch(0, 2)["x"].tolist() == [[0, 5, 6], [1, 5, 6]]
+    with pytest.raises(DataError):
+        prepare(str(tmp_path / source), tmp_path / "again")

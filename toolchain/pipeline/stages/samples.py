@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.calibration.findings import read_observations, suspicions
-from toolchain.calibration.functions import function_digest
+from toolchain.calibration.functions import function_digest, split_function
 from toolchain.calibration.prepare import SampleRequest, prepare_samples, sample_names
 from toolchain.calibration.readers import names_need_input
 from toolchain.calibration.sources import (
@@ -77,7 +77,10 @@ def names_of(context: BuildContext, sources: Sources, pair: Pair) -> tuple[str, 
     The inputs are read from the model only where the names depend on them.
     """
     readers, preprocessors = _plugins(context)
-    by_itself = all(given.format is Format.AUTO for given in context.options.input)
+    by_itself = all(
+        given.format is Format.AUTO and split_function(given.preprocess) is None
+        for given in context.options.input
+    )
     if isinstance(sources, str) and by_itself and not names_need_input(sources):
         return tuple(open_source(sources, readers)[0].names())
     wanted = Wanted(where="", sources=sources, selection=Selection(samples=0), pair=pair)
