@@ -198,7 +198,7 @@ def project(tmp_path: Path) -> Project:
     """The small project, with paths relative to its config."""
     rng = np.random.default_rng(1)
     onnx.save(tiny_model(), tmp_path / "tiny.onnx")
-    np.save(tmp_path / "calibration.npy", rng.normal(0, 1, (10, *SHAPE)).astype(np.float32))
+    np.save(tmp_path / "calibration.npy", rng.normal(0, 1, (12, *SHAPE)).astype(np.float32))
     np.savez(
         tmp_path / "evaluation.npz",
         x=rng.normal(0, 1, (10, *SHAPE)).astype(np.float32),
@@ -207,7 +207,7 @@ def project(tmp_path: Path) -> Project:
     config = {
         "model": "tiny.onnx",
         "output": "out",
-        "calibration": {"data": "calibration.npy", "samples": 10},
+        "calibration": {"data": "calibration.npy", "samples": 12},
     }
     return Project(folder=tmp_path, config=config)
 

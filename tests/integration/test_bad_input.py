@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +153,71 @@ def pickled(project: Any) -> dict[str, Any]:
     np.save(path, np.array([{"a": 1}, None], object), allow_pickle=True)
     assert pickle.HIGHEST_PROTOCOL
     return {"calibration.data": "bad.npy"}
+
+
+def archive(*names: str) -> Callable[[Any], dict[str, Any]]:
+    """A .tar whose members are called so."""
+
+    def spoil(project: Any) -> dict[str, Any]:
+        with tarfile.open(project.folder / "bad.tar", "w") as tar:
+            for name in names:
+                tar.addfile(tarfile.TarInfo(name))
+        return {"calibration.data": "bad.tar"}
+
+    return spoil
+
+
+def bomb(project: Any) -> dict[str, Any]:
+    with gzip.open(project.folder / "bad.tar.gz", "wb", compresslevel=1) as file:
+        for _ in range(260):
+            file.write(bytes(1 << 20))
+    return {"calibration.data": "bad.tar.gz"}
+
+
+def raw(size: int, **changes: Any) -> Callable[[Any], dict[str, Any]]:
+    """A folder of raw files, one of them of another size."""
+
+    def spoil(project: Any) -> dict[str, Any]:
+        path = project.folder / "raw"
+        path.mkdir()
+        for number in range(3):
+            (path / f"{number}.bin").write_bytes(bytes(768 if number != 1 else size))
+        return {"calibration.data": "raw", **changes}
+
+    return spoil
+
+
+def function(source: str, name: str = "f") -> Callable[[Any], dict[str, Any]]:
+    """A preprocessing function."""
+
+    def spoil(project: Any) -> dict[str, Any]:
+        (project.folder / "own.py").write_text(source)
+        return {"input": [{"preprocess": f"own.py:{name}"}]}
+
+    return spoil
+
+
+def evil(project: Any) -> dict[str, Any]:
+    path = project.folder / "bad.npy"
+    np.save(path, np.array({"x": project.folder}, object), allow_pickle=True)
+    return {"calibration.data": "bad.npy"}
+
+
+def two_inputs(count: int) -> Callable[[Any], dict[str, Any]]:
+    """A model of two inputs, and another number of samples for the second."""
+
+    def spoil(project: Any) -> dict[str, Any]:
+        proto = onnx.load(project.folder / "tiny.onnx")
+        value = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, 8, 8))
+        proto.graph.input.append(value)
+        proto.graph.node.insert(0, helper.make_node("Add", ["x", "y"], ["xy"], "add"))
+        proto.graph.node[1].input[0] = "xy"
+        onnx.save(proto, project.folder / "two.onnx")
+        np.save(project.folder / "y.npy", np.zeros((count, 3, 8, 8), np.float32))
+        data = {"x": "calibration.npy", "y": "y.npy"}
+        return {"model": "two.onnx", "calibration.data": data}
+
+    return spoil
 
 
 def output_is_a_file(project: Any) -> dict[str, Any]:
@@ -318,6 +385,52 @@ CASES = {
     "infinity in a sample": Case(spoil=samples(not_finite(float("inf"))), code="TC306",
                                  exit_code=4, where="sample '2'"),
     "pickled data": Case(spoil=pickled, code="TC307", exit_code=4, where="bad.npy"),
+    "unequal sample counts": Case(spoil=two_inputs(9), code="TC308", exit_code=4,
+                                  words=("12 in ", "9 in ", "list of one line")),
+    "one path for two inputs": Case(
+        spoil=lambda project: {**two_inputs(9)(project), "calibration.data": "calibration.npy"},
+        code="TC104", exit_code=2, words=("a table with x, y",),
+    ),
+    "a member outside": Case(spoil=archive("0.bin", "../evil.bin", "/etc/cron.d/x"), code="TC321",
+                             exit_code=4, where="bad.tar", words=("../evil.bin, /etc/cron.d/x",)),
+    "an archive that explodes": Case(spoil=bomb, code="TC321", exit_code=4, where="bad.tar.gz",
+                                     words=("200 times its own size", "bytes from")),
+    "an archive that is none": Case(
+        spoil=lambda project: (project.folder / "bad.zip").write_bytes(b"no") and
+        {"calibration.data": "bad.zip"}, code="TC303", exit_code=4, where="bad.zip",
+    ),
+    "raw data of the wrong size": Case(spoil=raw(767), code="TC304", exit_code=4, where="1.bin",
+                                       words=("767 bytes", "768 bytes: float32 (1, 3, 8, 8)")),
+    "raw data of the wrong type": Case(spoil=raw(192), code="TC304", exit_code=4, where="1.bin",
+                                       words=("raw_dtype if they are uint8 or int8",)),
+    "a dictionary with code in it": Case(spoil=evil, code="TC307", exit_code=4, where="bad.npy",
+                                         words=("a call of pathlib.PosixPath",)),
+    "a function that raises": Case(
+        spoil=function("def f(sample):\n    return sample['no']\n"), code="TC309", exit_code=4,
+        where="own.py:2", words=("IndexError",),
+    ),
+    "a function that returns nothing": Case(spoil=function("def f(sample): pass"), code="TC309",
+                                            exit_code=4, where="own.py:1", words=("NoneType",)),
+    "a function of the wrong shape": Case(
+        spoil=function("def f(sample):\n    return sample[:2]\n"), code="TC309", exit_code=4,
+        where="own.py:1", words=("float32 (2, 8, 8)", "float32 (1, 3, 8, 8)"),
+    ),
+    "a function that is not there": Case(spoil=function("def g(sample): pass"), code="TC309",
+                                         exit_code=4, where="own.py", words=("g",)),
+    "a function's file that cannot be run": Case(spoil=function("def f(:"), code="TC309",
+                                                 exit_code=4, where="own.py:1"),
+    "a function's file that is not there": Case(
+        spoil=settings(input=[{"preprocess": "none.py:f"}]), code="TC309", exit_code=4,
+        where="none.py",
+    ),
+    "check data that is missing": Case(spoil=settings(check__data="none.npy"), code="TC301",
+                                       exit_code=4, where="none.npy"),
+    "a preset with a size of its own": Case(
+        spoil=settings(input=[{"preprocess": "IMAGENET", "resize": 8}]), code="TC105", exit_code=2,
+        where="input.0.resize", words=("in its own way",),
+    ),
+    "a letterbox without a size": Case(spoil=settings(input=[{"letterbox": 0}]), code="TC105",
+                                       exit_code=2, where="input.0.letterbox"),
     "labels that do not fit": Case(
         spoil=settings(evaluation={"data": "calibration.npy", "labels": "evaluation.npz:y"}),
         code="TC310", exit_code=4, where="evaluation.npz:y",

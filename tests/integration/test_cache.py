@@ -109,7 +109,7 @@ def test_a_rule_that_stores_an_absorbed_value_sweeps_that_value_alone(
     monkeypatch.setattr("toolchain.pipeline.stages.calibrate.sweep", recording)
     mixed = project.changed(mixed_precision__rules=[RULE]).build()
     assert observed == [("c2",)]
-    assert mixed.calibration.forwards == plain.calibration.forwards + 10
+    assert mixed.calibration.forwards == plain.calibration.forwards + 12
 
 
 def test_another_model_of_the_same_name(project: Any, make_tiny: Any) -> None:

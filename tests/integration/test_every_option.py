@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from toolchain.config.schema import leaves
@@ -28,7 +28,7 @@ class Change:
         before: Settings of the first alone.
         after: Settings of the second alone.
         kind: The project: plain, labelled, images, float (an operator left in float), normed (a
-            batch normalization to fold) or open (a dynamic dimension).
+            batch normalization to fold), open (a dynamic dimension) or two (inputs).
         fails_before: Code that the first build fails with.
         fails: Code that the second build fails with.
     """
@@ -94,6 +94,7 @@ def comparison(name: str) -> dict[str, Change]:
 TO_UINT8 = {"output_dtype": "uint8"}
 PERCENTILE = {"nodes": ["relu1"], "method": "percentile"}
 DRAWN = {"calibration.samples": 3, "calibration.order": "random"}
+TWO_SCORED = {"evaluation.data": {"x": "x", "y": "y"}, "evaluation.labels": "two_labels.npy"}
 SCORED = {"evaluation.samples": 4, "evaluation.order": "random"}
 
 
@@ -223,6 +224,7 @@ CHANGES: dict[str, Change] = {
     "compile.name": Change(after={"compile.name": "other"}),
     "compile.opset": Change(before={"compile.opset": 24}, after={"compile.opset": 13}),
     "check.enabled": Change(after={"check.enabled": False}),
+    "check.data": Change(after={"check.data": "other.npy"}),
     "check.samples": Change(after={"check.samples": 2}),
     "check.scope": Change(after={"check.scope": "layers"}),
     "check.exclude": Change(
@@ -250,6 +252,15 @@ CHANGES: dict[str, Change] = {
         fails_before=Code.DYNAMIC_DIMENSION,
     ),
     "input.*.preprocess": image({}, {"preprocess": "lunch"}, Code.UNKNOWN_NAME),
+    "input.*.format": Change(
+        kind="images", base={"input": [{"resize": [8, 8]}]},
+        after={"input": [{"resize": [8, 8], "format": "binary"}]}, fails=Code.DATA_EMPTY,
+    ),
+    "input.*.raw_dtype": Change(
+        base={"calibration.data": "raw"}, after={"input": [{"raw_dtype": "float64"}]},
+        fails=Code.DATA_SHAPE,
+    ),
+    "input.*.letterbox": image({}, {"letterbox": 114}),
     "input.*.resize": image({"crop": [8, 8]}, {"resize": [10, 9], "crop": [8, 8]}),
     "input.*.crop": image(
         {"crop": [8, 8]}, {"crop": [9, 9]}, Code.DATA_SHAPE
@@ -260,6 +271,13 @@ CHANGES: dict[str, Change] = {
     "input.*.std": image({}, {"std": [2.0, 3.0, 4.0]}),
     "input.*.layout": image({}, {"layout": "nhwc"}, Code.DATA_SHAPE),
     "calibration.data": Change(after={"calibration.data": "other.npy"}),
+    "calibration.pair": Change(
+        kind="two", before={"calibration.pair": "order"}, after={"calibration.pair": "name"}
+    ),
+    "evaluation.pair": Change(
+        kind="two", base=TWO_SCORED, before={"evaluation.pair": "order"},
+        after={"evaluation.pair": "name"},
+    ),
     "calibration.samples": Change(after={"calibration.samples": 3}),
     "calibration.order": Change(
         base={"calibration.samples": 3}, after={"calibration.order": "random"}
@@ -292,6 +310,22 @@ CHANGES: dict[str, Change] = {
 """One change for each option, but for `calibration.threads`, which must change no file."""
 
 
+def two_inputs(project: Any, proto: Any) -> Any:
+    """The project with a second input; by name its samples pair otherwise than by order."""
+    rng = np.random.default_rng(8)
+    value = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 3, 8, 8))
+    proto.graph.input.append(value)
+    proto.graph.node.insert(0, helper.make_node("Sub", ["x", "y"], ["d"], "sub"))
+    proto.graph.node[1].input[0] = "d"
+    for file, scale in (("x/a/1", 1), ("x/b/2", 2), ("y/a/2", 4), ("y/b/1", 2)):
+        path = project.folder / f"{file}.npy"
+        path.parent.mkdir(parents=True)
+        np.save(path, rng.normal(0, scale, (3, 8, 8)).astype(np.float32))
+    np.save(project.folder / "two_labels.npy", np.zeros(2, np.int64))
+    data = {"calibration.data": {"x": "x", "y": "y"}}
+    return project.save("two.onnx", proto).changed(data)
+
+
 @pytest.fixture
 def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> Callable[[str], Any]:
     """The project of a kind."""
@@ -305,6 +339,8 @@ def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> C
         lines = [f"{number},{'right' if number % 3 else 'left'}" for number in range(10)]
         (folder / "names.csv").write_text("\n".join(lines), encoding="utf-8")
         project.save("other.onnx", make_tiny(seed=3))
+        (folder / "raw").mkdir()
+        rng.normal(0, 1, (3, 8, 8)).astype(np.float32).tofile(folder / "raw" / "0.bin")
 
     def images() -> Any:
         (folder / "images").mkdir()
@@ -337,6 +373,7 @@ def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> C
             "float": lambda: project.save("extra.onnx", make_tiny(extra=True)),
             "normed": normed,
             "open": dynamic,
+            "two": lambda: two_inputs(project, make_tiny()),
         }
         return makers[kind]()
 

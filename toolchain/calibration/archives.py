@@ -7,6 +7,7 @@ members are so much larger than the archive that it is made to fill the disk.
 from __future__ import annotations
 
 import gzip
+import lzma
 import re
 import stat
 import tarfile
@@ -37,6 +38,7 @@ BROKEN = (
     ValueError,
     RuntimeError,  # encrypted members and unknown compressions of zipfile
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     tarfile.TarError,
 )
@@ -175,7 +177,7 @@ def _opened_tar(path: Path, limits: ArchiveLimits) -> IO[bytes]:
         with gzip.GzipFile(fileobj=file) as stream:
             while piece := stream.read(_PIECE):
                 total += len(piece)
-                _check_size(total, size, str(path), limits)
+                check_size(total, size, str(path), limits)
                 unpacked.write(piece)
         closing.pop_all()
     unpacked.seek(0)
@@ -245,7 +247,12 @@ def _check(entries: Sequence[_Entry], packed: int, where: str, limits: ArchiveLi
         raise DataError.of(problems)
 
 
-def _check_size(total: int, packed: int, where: str, limits: ArchiveLimits) -> None:
+def check_size(total: int, packed: int, where: str, limits: ArchiveLimits = LIMITS) -> None:
+    """Refuse `total` bytes that come out of `packed` ones, where that is too many.
+
+    Raises:
+        DataError: ARCHIVE_UNSAFE.
+    """
     problems = list(_size_problems(total, packed, where, limits))
     if problems:
         raise DataError.of(problems)

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.lib import format as npy
 
+from toolchain.calibration.archives import check_size
 from toolchain.calibration.members import unreadable
 from toolchain.errors import Code, DataError
 
@@ -108,12 +109,15 @@ def open_npz(path: Path, key: str | None) -> ArrayReader:
     read from the middle.
 
     Raises:
-        DataError: The file cannot be read, has no such array, or several and no key is given.
+        DataError: The file cannot be read, has no such array, or several and no key is given; or
+            the array is far larger than the file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             keys = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
             chosen = chosen_key(str(path), key, keys)
+            size = archive.getinfo(f"{chosen}.npy").file_size
+            check_size(size, path.stat().st_size, f"{path}:{chosen}")
             unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
             try:
                 with archive.open(f"{chosen}.npy") as member:

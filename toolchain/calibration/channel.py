@@ -12,7 +12,7 @@ from toolchain.calibration.findings import Figures, figures_of
 from toolchain.calibration.functions import UserFunction, load_function, split_function
 from toolchain.calibration.readers import MemberReader
 from toolchain.calibration.sources import Sources, open_source, paths_of
-from toolchain.core.options import InputOptions
+from toolchain.core.options import PRESETS, InputOptions
 from toolchain.core.registry import SampleReader, SourceKind
 from toolchain.core.samples import InputSpec
 from toolchain.errors import Code, ConfigError, DataError, ToolchainError
@@ -34,6 +34,7 @@ class Channel:
         kind: How its samples are told apart.
         names: What the samples are called, in order.
         make: Reads and preprocesses one sample.
+        image: True if a preprocessor of ours makes it of an image.
         options: How the input is fed.
         spec: The model input.
     """
@@ -42,6 +43,7 @@ class Channel:
     kind: SourceKind
     names: Sequence[str]
     make: Maker
+    image: bool
     options: InputOptions
     spec: InputSpec
 
@@ -59,7 +61,7 @@ class Channel:
                 for problem in error.problems
             ) from error
         plain = ready.astype(np.dtype(self.spec.dtype).newbyteorder("<"), copy=False)
-        return plain.tobytes(), figures_of(ready, self.options)
+        return plain.tobytes(), figures_of(ready, self.options, image=self.image)
 
     def _named(self, position: int, where: str | None) -> str:
         name = f"sample '{self.names[position]}'"
@@ -84,7 +86,8 @@ def open_channels(
     shared = isinstance(sources, str) and len(inputs) > 1
     found = []
     for path, spec, given, function in zip(paths, inputs, options, functions, strict=True):
-        reader, kind = open_source(path, readers, spec, given, shared=shared)
+        undecoded = function is not None and function.takes_files
+        reader, kind = open_source(path, readers, spec, given, shared=shared, undecoded=undecoded)
         make = (
             _plain_maker(reader, given, spec, preprocessors)
             if function is None
@@ -96,11 +99,16 @@ def open_channels(
                 kind=kind.kind,
                 names=reader.names(),
                 make=make,
+                image=_is_image(given.preprocess, reader),
                 options=given,
                 spec=spec,
             )
         )
     return found
+
+
+def _is_image(preprocess: str, reader: SampleReader) -> bool:
+    return preprocess in ("image", *PRESETS) or (preprocess == "auto" and reader.images)
 
 
 def _function(options: InputOptions) -> UserFunction | None:

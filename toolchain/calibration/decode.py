@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolchain.calibration.archives import BROKEN, zip_members
 from toolchain.calibration.arrays import ArrayReader, chosen_key
 from toolchain.calibration.images import IMAGE_SUFFIXES, decode_image
 from toolchain.calibration.members import unreadable
@@ -115,8 +116,6 @@ def _decode_raw(data: bytes, member: Member, request: SourceRequest) -> Array:
 
 
 def _decode_npz(data: bytes, member: Member, request: SourceRequest) -> Array:
-    from toolchain.calibration.archives import BROKEN, zip_members
-
     try:
         found = {part.name: part for part in zip_members(BytesIO(data), member.where)}
     except BROKEN as error:

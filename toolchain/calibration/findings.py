@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.core.options import PRESETS, Color, InputOptions, Layout
+from toolchain.core.options import Color, InputOptions, Layout
 from toolchain.errors import Code, Problem
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Observation:
 
     Attributes:
         samples: How many.
+        image: True if they are images that a preprocessor of ours made ready.
         varies: True if two samples differ.
         minimum: Smallest value.
         maximum: Largest value.
@@ -59,6 +60,7 @@ class Observation:
     """
 
     samples: int
+    image: bool
     varies: bool
     minimum: tuple[float, ...]
     maximum: tuple[float, ...]
@@ -68,7 +70,9 @@ class Observation:
 class Observer:
     """Gathers the figures of one input, sample by sample, in constant memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, image: bool) -> None:
+        """Take whether the samples are images that a preprocessor of ours makes ready."""
+        self._image = image
         self._first: bytes | None = None
         self._samples = 0
         self._varies = False
@@ -91,6 +95,7 @@ class Observer:
         variance = found.squares / found.elements - mean * mean
         return Observation(
             samples=self._samples,
+            image=self._image,
             varies=self._varies,
             minimum=tuple(found.minimum.tolist()),
             maximum=tuple(found.maximum.tolist()),
@@ -98,17 +103,22 @@ class Observer:
         )
 
 
-def figures_of(sample: Array, options: InputOptions) -> Figures:
-    """Figures of one prepared sample, by channel where mean and std are by channel."""
-    axis = _channel_axis(options, sample.ndim)
-    values = sample.astype(np.float64)
-    table = values.reshape(1, -1) if axis is None else np.moveaxis(values, axis, 0)
+def figures_of(sample: Array, options: InputOptions, *, image: bool) -> Figures:
+    """Figures of one prepared sample, by channel of images and where mean and std are by channel.
+
+    Args:
+        sample: What the model input takes.
+        options: How it is fed.
+        image: True if a preprocessor of ours made it of an image.
+    """
+    axis = _channel_axis(options, sample.ndim, image=image)
+    table = sample.reshape(1, -1) if axis is None else np.moveaxis(sample, axis, 0)
     table = table.reshape(len(table), -1)
     return Figures(
-        minimum=table.min(axis=1),
-        maximum=table.max(axis=1),
-        total=table.sum(axis=1),
-        squares=(table * table).sum(axis=1),
+        minimum=table.min(axis=1).astype(np.float64),
+        maximum=table.max(axis=1).astype(np.float64),
+        total=table.sum(axis=1, dtype=np.float64),
+        squares=np.square(table, dtype=np.float64).sum(axis=1),
         elements=table.shape[1],
     )
 
@@ -128,8 +138,11 @@ def suspicions(
         return
     place = f"{source}, input '{spec.name}'"
     yield from _constants(seen, place)
+    if not seen.image and options.preprocess not in ("auto", "array"):
+        return  # what the function or the plugin makes of mean and std is its own affair
     if options.mean != (0.0,) or options.std != (1.0,):
         yield from _scaling(seen, options, place)
+    if seen.image:
         yield from _color_order(options, place)
 
 
@@ -175,7 +188,7 @@ def _scaling(seen: Observation, options: InputOptions, place: str) -> Iterator[P
 
 
 def _color_order(options: InputOptions, place: str) -> Iterator[Problem]:
-    if not _is_image(options) or len(options.mean) != 3 or options.color is Color.GRAY:
+    if len(options.mean) != 3 or options.color is Color.GRAY:
         return
     other = _IMAGENET[::-1] if options.color is Color.RGB else _IMAGENET
     if max(abs(mean - known) for mean, known in zip(options.mean, other, strict=True)) <= 1:
@@ -202,16 +215,11 @@ def _joined(one: Figures, other: Figures) -> Figures:
     )
 
 
-def _is_image(options: InputOptions) -> bool:
-    return options.preprocess in ("auto", "image", *PRESETS)
-
-
-def _channel_axis(options: InputOptions, rank: int) -> int | None:
+def _channel_axis(options: InputOptions, rank: int, *, image: bool) -> int | None:
     """The axis along which images, and arrays with several means, have their channels."""
-    by_channel = max(len(options.mean), len(options.std)) > 1
-    if rank == 4 and options.layout is Layout.NHWC and _is_image(options):
-        return 3
-    return 1 if rank == 4 or (by_channel and rank > 1) else None
+    if image:
+        return 3 if options.layout is Layout.NHWC else 1
+    return 1 if rank > 1 and max(len(options.mean), len(options.std)) > 1 else None
 
 
 def write_observations(folder: Path, seen: Sequence[Observation]) -> None:
@@ -225,6 +233,7 @@ def read_observations(folder: Path) -> tuple[Observation, ...]:
     return tuple(
         Observation(
             samples=item["samples"],
+            image=item["image"],
             varies=item["varies"],
             minimum=tuple(item["minimum"]),
             maximum=tuple(item["maximum"]),

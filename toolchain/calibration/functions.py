@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -114,7 +116,7 @@ def load_function(file: Path, name: str) -> UserFunction:
     """
     module = ModuleType(f"tc_function_{file.stem}")
     module.__file__ = str(file)
-    with guarded(file, "The file of the function cannot be run"):
+    with guarded(file, "The file of the function cannot be run"), _known(module):
         # Not by an import: that would take bytecode of an older source for this one.
         exec(compile(_source(file), str(file), "exec"), vars(module))  # noqa: S102 - the user's own
     found = getattr(module, name, None)
@@ -183,6 +185,16 @@ class guarded:  # noqa: N801 - a context manager, called like a function
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == str(self._file)]
         return (lines[-1] if lines else 1) or 1
+
+
+@contextmanager
+def _known(module: ModuleType) -> Iterator[None]:
+    """Python finds the module while it runs, as dataclasses in it need."""
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        del sys.modules[module.__name__]
 
 
 def _source(file: Path) -> bytes:

@@ -79,7 +79,7 @@ def prepare_samples(
             for channel, indices in zip(channels, pairing.indices, strict=True)
         ]
 
-    observers = [Observer() for _ in channels]
+    observers = [Observer(image=channel.image) for channel in channels]
     with ExitStack() as stack:
         files = [stack.enter_context(store.path(k).open("wb")) for k in range(len(channels))]
         advance = stack.enter_context(progress.task("samples", len(positions)))
@@ -91,6 +91,22 @@ def prepare_samples(
     write_observations(folder, [observer.result() for observer in observers])
     _write_index(store)
     return store
+
+
+def sample_names(
+    request: SampleRequest,
+    readers: Sequence[DataReaderDef],
+    preprocessors: Sequence[PreprocessorDef],
+) -> tuple[str, ...]:
+    """Names of all samples that there are to choose from, in order.
+
+    Raises:
+        ConfigError, DataError: As `prepare_samples`, before a sample is read.
+    """
+    channels = open_channels(
+        request.sources, request.inputs, request.options, readers, preprocessors
+    )
+    return _paired(channels, request).names
 
 
 def _paired(channels: Sequence[Channel], request: SampleRequest) -> Pairing:

@@ -61,7 +61,7 @@ class MemberReader:
         self._members, self._format, self._request = tuple(members), format_, request
         if format_ in (Format.IMAGE, Format.BINARY) and request.key is not None:
             raise _no_key(request)
-        if format_ is Format.BINARY:
+        if format_ is Format.BINARY and not request.undecoded:
             check_raw_sizes(self._members, request)
 
     def names(self) -> Sequence[str]:
@@ -154,6 +154,8 @@ def open_list(request: SourceRequest) -> SampleReader:
     members = [member_of(file, name) for name, file in entries]
     if request.format is not Format.AUTO:
         return MemberReader(members, request.format, request)
+    if request.undecoded:
+        return MemberReader(members, Format.BINARY, request)
     found = {_format_of(member.suffix) for member in members} or {Format.IMAGE}
     if len(found) > 1:
         raise _mixed(request, [member.name for member in members])
@@ -190,6 +192,15 @@ def holds_objects(path: Path) -> bool:
         raise unreadable(path, error) from error
 
 
+def names_need_input(path_text: str) -> bool:
+    """True for a source whose samples cannot be told apart without the input that they feed.
+
+    These are raw samples one behind the other, and .npz files of which no array is named.
+    """
+    path, key = split_key(path_text)
+    return is_raw(path) or (path.suffix.lower() == ".npz" and key is None)
+
+
 def is_raw(path: Path) -> bool:
     """True for a file of raw samples."""
     return path.is_file() and path.suffix.lower() in RAW_SUFFIXES
@@ -203,8 +214,14 @@ def may_feed_several(path: Path) -> bool:
 
 
 def _of_files(members: Sequence[Member], request: SourceRequest) -> MemberReader:
-    """Those files that are samples: of the format asked for, else images, else arrays."""
+    """Those files that are samples: of the format asked for, else images, else arrays.
+
+    For a function that reads files, all of a known kind are, or, where there is none, all of them.
+    """
     chosen = request.format
+    if chosen is Format.AUTO and request.undecoded:
+        known = [member for member in members if _format_of(member.suffix)]
+        return MemberReader(known or members, Format.BINARY, request)
     if chosen is Format.AUTO:
         chosen = _inferred(members, request)
     kept = [member for member in members if member.suffix in SUFFIXES[chosen]]
@@ -229,7 +246,8 @@ def _format_of(suffix: str) -> Format | None:
 
 def _entry_problems(request: SourceRequest, name: str, file: Path) -> Iterator[Problem]:
     known = frozenset().union(*SUFFIXES.values())
-    if request.format is Format.AUTO and file.suffix.lower() not in known:
+    anything = request.undecoded or request.format is not Format.AUTO
+    if not anything and file.suffix.lower() not in known:
         yield Problem(
             code=Code.DATA_UNREADABLE,
             message="The list names a file of an unknown kind",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from toolchain.core.options import Filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_STRIPE = 64
+"""Columns that are summed at once."""
 
 
 def resized(
@@ -60,21 +63,25 @@ def _by_area(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
     own rounding differs by one at some halves. Pillow's BOX is not the same: it takes a pixel as a
     whole or not at all, and rounds between the two passes.
     """
-    sums = _sums(_sums(pixels.astype(np.int64), height).swapaxes(0, 1), width).swapaxes(0, 1)
+    # In stripes, since the sums take eight times the memory of the pixels.
+    stripes = range(0, pixels.shape[1], _STRIPE)
+    lower = np.concatenate([_sums(pixels[:, x : x + _STRIPE], height) for x in stripes], axis=1)
+    sums = _sums(lower.swapaxes(0, 1), width).swapaxes(0, 1)
     # Whole numbers up to here, so that neither order nor halves are a matter of rounding.
     mean: NDArray[np.uint8] = np.rint(sums / (pixels.shape[0] * pixels.shape[1])).astype(np.uint8)
     return mean
 
 
-def _sums(values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _sums(values: NDArray[Any], count: int) -> NDArray[np.int64]:
     """Axis 0 cut into `count` equal pieces: the sum of each, times `count`.
 
     The integral of the values is exact at their borders and grows linearly in between.
     """
-    whole, part = np.divmod(np.arange(count + 1) * values.shape[0], count)
-    border = np.zeros((1, *values.shape[1:]), np.int64)
-    integral = np.concatenate([border, values.cumsum(axis=0)])
-    following = np.concatenate([values, border])
-    part = part.reshape(-1, *[1] * (values.ndim - 1))
-    pieces: NDArray[np.int64] = np.diff(integral[whole] * count + following[whole] * part, axis=0)
+    size = values.shape[0]
+    whole, part = np.divmod(np.arange(count + 1) * size, count)
+    integral = np.zeros((size + 1, *values.shape[1:]), np.int64)
+    np.cumsum(values, axis=0, dtype=np.int64, out=integral[1:])
+    # The last border is that of the last value, of which no part is left.
+    begun = values[np.minimum(whole, size - 1)] * part.reshape(-1, *[1] * (values.ndim - 1))
+    pieces: NDArray[np.int64] = np.diff(integral[whole] * count + begun, axis=0)
     return pieces

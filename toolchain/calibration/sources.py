@@ -122,6 +122,7 @@ def open_source(
     options: InputOptions | None = None,
     *,
     shared: bool = False,
+    undecoded: bool = False,
 ) -> tuple[SampleReader, DataReaderDef]:
     """Open one source with the first reader that accepts it.
 
@@ -131,6 +132,7 @@ def open_source(
         spec: The model input it feeds; None where only names are asked for.
         options: How that input is fed.
         shared: True if other inputs take their arrays from the same source, under their names.
+        undecoded: True if a function of the user's reads the files.
 
     Raises:
         DataError: DATA_NOT_FOUND if there is nothing, DATA_UNREADABLE if no reader accepts it.
@@ -144,6 +146,7 @@ def open_source(
         input=spec,
         format=chosen.format,
         dtype=None if chosen.raw_dtype is None else chosen.raw_dtype.value,
+        undecoded=undecoded,
     )
     for reader in readers:
         if reader.accepts(path):

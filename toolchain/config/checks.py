@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from toolchain.core.options import (
     PRESETS,
     Color,
     InputOptions,
+    Pair,
     PrecisionRule,
     QuantizeOptions,
     RangePin,
@@ -75,6 +76,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
     return [
         *_input_problems(config.input, problem),
         *_percentile_problems(config.quantize, tree, problem),
+        *_pair_problems(config, problem),
         *(
             problem(idle.path, idle.message)
             for idle in idle_options(config)
@@ -122,6 +124,18 @@ def _input_problems(inputs: Sequence[InputOptions], problem: _Report) -> Iterato
                 path, "`mean` and `std` differ in length: {mean} and {std}".format(**lengths)
             )
         yield from _resize_problems(options, path, problem)
+
+
+def _pair_problems(config: FileConfig, problem: _Report) -> Iterator[Problem]:
+    """Samples are paired only where inputs have sources of their own."""
+    sections = {"calibration": (config.calibration.data, config.check.data)}
+    pairs = {"calibration": config.calibration.pair}
+    if config.evaluation is not None:
+        sections["evaluation"] = (config.evaluation.data, None)
+        pairs["evaluation"] = config.evaluation.pair
+    for name, sources in sections.items():
+        if pairs[name] is not Pair.AUTO and not any(isinstance(s, Mapping) for s in sources):
+            yield problem((name, "pair"), "`pair` has no effect: `data` is no table of inputs")
 
 
 def _resize_problems(options: InputOptions, path: Path, problem: _Report) -> Iterator[Problem]:

@@ -28,9 +28,10 @@ replaced whole.
 - `--set quantize.method=mse` sets one option for all targets, with `target.NAME.` in front for one.
   The value is TOML, or plain text where it is not. Lists are counted from 0:
   `--set input.0.resize=256`. Of two settings of the same option the later wins.
-- File names (`model`, `output`, `calibration.data`, `evaluation.data`, `evaluation.labels`) are
-  relative to the config file. `${VAR}` is taken from the environment, `~` is the home folder, and
-  `file.npz:key` names one array of a file.
+- File names (`model`, `output`, `calibration.data`, `evaluation.data`, `evaluation.labels`,
+  `check.data`, the file of a function in `input.*.preprocess`) are relative to the config file.
+  `${VAR}` is taken from the environment, `~` is the home folder, and `file.npz:key` names one array
+  of a file.
 - An option that could have no effect beside the others is an error (`percentile` with
   `method = "mse"`), unless a target or the command line has switched away from what it belongs to.
 - The resolved config, with the origin of every value, is written beside the output.

@@ -82,6 +82,7 @@ class SourceRequest:
         input: The model input that is fed; None where only the names of the samples are asked for.
         format: What the files hold, as the user says.
         dtype: numpy name of the element type of raw files; None for that of the input.
+        undecoded: True if a function of the user's reads the files: they may hold anything.
     """
 
     path: Path
@@ -89,6 +90,7 @@ class SourceRequest:
     input: InputSpec | None = None
     format: Format = Format.AUTO
     dtype: str | None = None
+    undecoded: bool = False
 
 
 class SampleReader(Protocol):

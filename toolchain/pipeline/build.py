@@ -38,6 +38,7 @@ from toolchain.pipeline.stages import (
     quantize,
 )
 from toolchain.pipeline.stages.labelled import labelled_samples
+from toolchain.pipeline.stages.samples import require_sources
 from toolchain.pipeline.surgery import with_surgery
 from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
@@ -133,6 +134,7 @@ def _build_target(
     until: str | None,
 ) -> TargetResult:
     context = open_context(options, workspace, manager, progress)
+    require_sources(options)
     if options.evaluation is not None:
         labelled_samples(context, options.evaluation)  # what is wrong with labels is said first
     state = run_stages(context, until)

@@ -112,6 +112,7 @@ class BuildState:
 
     Attributes:
         samples: Preprocessed calibration samples.
+        check_samples: What is compared on: samples of the check's own, or the same.
         optimized: The simplified float model.
         float_model: The same with Q/DQ taken out that the model brought along.
         fixed: Parameters it brought along.
@@ -123,6 +124,7 @@ class BuildState:
     """
 
     samples: Prepared | None = None
+    check_samples: Prepared | None = None
     optimized: Path | None = None
     float_model: Path | None = None
     fixed: dict[str, QuantParams] = field(default_factory=dict)

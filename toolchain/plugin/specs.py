@@ -72,7 +72,7 @@ def tc_algorithms() -> Iterable[AlgorithmDef]:  # type: ignore[empty-body]
 
 @hookspec
 def tc_data_readers() -> Iterable[DataReaderDef]:  # type: ignore[empty-body]
-    """Kinds of sample sources; the first whose `accepts` says yes opens a path.
+    """Kinds of sample sources; the first whose `accepts` says yes opens a `SourceRequest`.
 
     Example:
         @hookimpl

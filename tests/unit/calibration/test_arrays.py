@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,18 @@ def test_npy_takes_no_key(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(3))
     with pytest.raises(DataError):
         open_npy(tmp_path / "a.npy", "x")
+
+
+def test_an_array_that_explodes_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "zeros.npz"
+    np.savez_compressed(path, x=np.zeros(1 << 20, np.uint8))
+    assert open_npz(path, "x").shape == (1 << 20,)
+
+    def unpacks_nothing(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("toolchain.calibration.arrays.shutil.copyfileobj", unpacks_nothing)
+    monkeypatch.setattr("zipfile.ZipFile.getinfo", lambda *_: SimpleNamespace(file_size=1 << 30))
+    with pytest.raises(DataError) as caught:
+        open_npz(path, "x")
+    assert caught.value.code is Code.ARCHIVE_UNSAFE

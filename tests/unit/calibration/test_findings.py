@@ -10,7 +10,7 @@ from toolchain.calibration.findings import (
     suspicions,
     write_observations,
 )
-from toolchain.core.options import Color, InputOptions
+from toolchain.core.options import Color, InputOptions, Layout
 from toolchain.core.samples import InputSpec
 from toolchain.errors import Code
 
@@ -23,19 +23,19 @@ def spec(dtype="float32"):
     return InputSpec(name="x", dtype=dtype, shape=(1, 3, 8, 8))
 
 
-def seen(samples, options):
-    observer = Observer()
+def seen(samples, options, image=True):
+    observer = Observer(image=image)
     for sample in samples:
-        observer.update(figures_of(sample, options), sample.tobytes())
+        observer.update(figures_of(sample, options, image=image), sample.tobytes())
     return observer.result()
 
 
-def said(samples, dtype="float32", **settings):
+def said(samples, dtype="float32", image=True, **settings):
     """Messages about samples fed with these settings; `samples` are as before mean and std."""
     options = InputOptions(**settings)
     mean, std = (np.reshape(value, (-1, 1, 1)) for value in (options.mean, options.std))
     fed = [((sample - mean) / std).astype(dtype) for sample in samples]
-    found = list(suspicions(seen(fed, options), options, spec(dtype), "calibration.data"))
+    found = list(suspicions(seen(fed, options, image), options, spec(dtype), "calibration.data"))
     assert all(told.code is Code.DATA_SUSPICIOUS for told in found)
     assert all(told.where == "calibration.data, input 'x'" for told in found)
     return [told.message for told in found]
@@ -102,7 +102,24 @@ def test_the_opposite_colour_order(color, mean):
     message = "`mean` is that of ImageNet in the opposite colour order"
     assert said(PIXELS, mean=mean, color=color) == [message]
     # Arrays have their colours already.
-    assert said(PIXELS, mean=mean, color=color, preprocess="array") == []
+    assert said(PIXELS, mean=mean, color=color, image=False) == []
+
+
+def test_nothing_is_said_of_what_others_preprocess():
+    for preprocess in ("own.py:f", "of_a_plugin"):
+        settings = {"mean": (0.5,), "std": (0.5,), "preprocess": preprocess}
+        assert said(PIXELS, image=False, **settings) == []
+        assert said(PIXELS[:1] * 2, image=False, **settings) == ["All samples are the same"]
+
+
+def test_channels_are_those_of_the_layout():
+    nhwc = [np.full((1, 8, 8, 3), [0, 1, value], np.float32) for value in (2, 3)]
+    (told,) = suspicions(
+        seen(nhwc, InputOptions(layout=Layout.NHWC)), InputOptions(), spec(), "check.data"
+    )
+    assert told.got == "channel 0, 1"
+    # An axis of an array is no channel unless mean or std say so.
+    assert said([sample.transpose(0, 3, 1, 2) for sample in nhwc], image=False) == []
 
 
 def test_constants():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,20 @@ def failed(call):
     with pytest.raises(DataError) as caught:
         call()
     return caught.value.problems[0]
+
+
+def test_a_module_may_have_dataclasses(file):
+    file.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass\n"
+        "class Scale:\n"
+        "    by: float = 3.0\n"
+        "def f(sample): return sample * Scale().by\n"
+    )
+    before = set(sys.modules)
+    assert load_function(file, "f").run(np.ones((2, 2)), InputOptions(), SPEC).max() == 3
+    assert set(sys.modules) == before
 
 
 def test_names():

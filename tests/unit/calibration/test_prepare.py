@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -118,3 +120,92 @@ def test_preprocessors_are_named_and_held_to_the_contract(tmp_path):
                 preprocessors=(own,),
             )
         assert caught.value.code is Code.PREPROCESS_FAILED
+
+
+@pytest.mark.parametrize("form", ["folder of objects", "folder of npz", "one npz"])
+def test_one_source_feeds_several_inputs(tmp_path, form):
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(4, 1, 3)).astype(np.float32), np.arange(8).reshape(4, 1, 2)
+    if form == "one npz":
+        source = tmp_path / "all.npz"
+        np.savez(source, x=x, y=y)
+    else:
+        source = tmp_path / "d"
+        source.mkdir()
+        for k in range(4):
+            if form == "folder of objects":
+                np.save(source / f"{k}.npy", {"x": x[k], "y": y[k]}, allow_pickle=True)
+            else:
+                np.savez(source / f"{k}.npz", x=x[k], y=y[k])
+    feeds = prepare(str(source), tmp_path / "out", (X, Y)).batch(0, 4)
+    np.testing.assert_array_equal(feeds["x"], x[:, 0])
+    np.testing.assert_array_equal(feeds["y"], y[:, 0])
+
+
+def test_one_source_that_cannot_feed_several_inputs(tmp_path):
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(DataError) as caught:
+        prepare(str(tmp_path), tmp_path / "out", (X, Y))
+    assert "table of input name to path" in caught.value.problems[0].allowed
+
+
+def test_inputs_are_paired_by_file_name_and_by_a_list_of_one_line(tmp_path):
+    for folder, names in (("x", "ba"), ("y", "ab")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            values = np.full((1, 3 if folder == "x" else 2), ord(name), np.int64)
+            np.save(tmp_path / folder / f"{name}.npy", values)
+    sources = {name: str(tmp_path / name) for name in "xy"}
+    feeds = prepare(sources, tmp_path / "out", (X, Y)).batch(0, 2)
+    assert (feeds["x"][:, 0].tolist(), feeds["y"][:, 0].tolist()) == ([97, 98], [97, 98])
+    (tmp_path / "one.txt").write_text("y/b.npy")
+    sources["y"] = str(tmp_path / "one.txt")
+    feeds = prepare(sources, tmp_path / "again", (X, Y)).batch(0, 2)
+    assert (feeds["x"][:, 0].tolist(), feeds["y"][:, 0].tolist()) == ([97, 98], [98, 98])
+
+
+def test_functions_of_files_need_files(tmp_path):
+    (tmp_path / "f.py").write_text("def f(paths, parameters): ...")
+    options = (InputOptions(preprocess=f"{tmp_path / 'f.py'}:f"),)
+    with pytest.raises(DataError, match="not files of their own"):
+        prepare(saved(tmp_path, "x.npy", np.zeros((2, 3))), tmp_path / "out", options=options)
+
+
+def test_a_function_of_files_reads_members_of_an_archive(tmp_path):
+    (tmp_path / "f.py").write_text(
+        "import numpy as np\n"
+        "def f(paths, parameters):\n"
+        "    return np.stack([np.load(path) for path in paths]).astype(np.float64)\n"
+    )
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, archive.open("d/1.npy", "w") as file:
+        np.save(file, np.arange(3))
+    options = (InputOptions(preprocess=f"{tmp_path / 'f.py'}:f"),)
+    store = prepare(str(tmp_path / "a.zip"), tmp_path / "out", options=options)
+    assert (store.names, store.batch(0)["x"].tolist()) == (("d/1.npy",), [[0.0, 1.0, 2.0]])
+
+
+def test_what_a_function_raises_names_sample_file_and_line(tmp_path):
+    (tmp_path / "f.py").write_text("def f(sample):\n    return 1 / 0\n")
+    options = (InputOptions(preprocess=f"{tmp_path / 'f.py'}:f"),)
+    with pytest.raises(DataError, match="ZeroDivisionError") as caught:
+        prepare(saved(tmp_path, "x.npy", np.zeros((2, 3))), tmp_path / "out", options=options)
+    assert caught.value.problems[0].where == f"sample '0', {tmp_path / 'f.py'}:2"
+
+
+@pytest.mark.parametrize("source", ["list.txt", "sounds"])
+def test_functions_of_files_take_any_kind_of_file(tmp_path, source):
+    (tmp_path / "f.py").write_text(
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "def f(paths, parameters):\n"
+        "    return np.array([list(Path(path).read_bytes()[4:7]) for path in paths])\n"
+    )
+    (tmp_path / "sounds").mkdir()
+    for number in range(2):
+        (tmp_path / "sounds" / f"{number}.wav").write_bytes(b"RIFF" + bytes([number, 5, 6]))
+    (tmp_path / "list.txt").write_text("sounds/0.wav\nsounds/1.wav\n")
+    options = (InputOptions(preprocess=f"{tmp_path / 'f.py'}:f"),)
+    store = prepare(str(tmp_path / source), tmp_path / "out", options=options)
+    assert store.batch(0, 2)["x"].tolist() == [[0, 5, 6], [1, 5, 6]]
+    with pytest.raises(DataError):
+        prepare(str(tmp_path / source), tmp_path / "again")

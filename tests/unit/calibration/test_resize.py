@@ -47,6 +47,11 @@ def test_area_is_the_exact_mean(pixels, height, width):
     )
 
 
+def test_area_of_a_wide_image():
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 150), np.uint8)
+    np.testing.assert_array_equal(resized(pixels, 2, 77, Filter.AREA), oracle(pixels, 2, 77))
+
+
 def test_area_by_channel_and_unlike_pillows_box():
     pixels = np.random.default_rng(0).integers(0, 256, (7, 10, 3), np.uint8)
     result = resized(pixels, 3, 4, Filter.AREA)

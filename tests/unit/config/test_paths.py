@@ -68,11 +68,24 @@ def test_every_file_name_of_a_config_is_absolute(run, tmp_path, monkeypatch):
     assert build.compile.name == "m"
 
 
+def test_files_of_functions_and_of_overlays_are_absolute(run, tmp_path):
+    text = (
+        'model = "m.onnx"\ntargets = ["vector"]\ncalibration.data = "x"\n'
+        '[[input]]\nname = "a"\npreprocess = "own/f.py:g"\n'
+        '[[input]]\nname = "b"\npreprocess = "image"\n'
+        '[check]\ndata = "shared"\n[target.vector.check]\ndata = "own"\n'
+    )
+    (build,) = run(text).builds
+    assert [given.preprocess for given in build.input] == [f"{tmp_path}/own/f.py:g", "image"]
+    assert build.check.data == str(tmp_path / "own")
+
+
 def test_undefined_variables_are_collected(problems):
     found = problems(
         'model = "${NO1}"\ntargets = ["vector"]\ncalibration.data = { a = "${NO2}", b = "b" }\n'
+        '[[input]]\npreprocess = "${NO3}/f.py:g"\n'
     )
-    assert [problem.code for problem in found] == [Code.UNDEFINED_VARIABLE] * 2
+    assert [problem.code for problem in found] == [Code.UNDEFINED_VARIABLE] * 3
     assert found[1].where.startswith("calibration.data.a in ")
 
 

@@ -96,6 +96,8 @@ def test_readers_and_what_they_open() -> None:
     reader = guarded.open(SourceRequest(path=Path()))
     assert raised_by(reader.names) == "p (d 1), reader `r`"
     assert raised_by(lambda: reader.read(0)) == "p (d 1), reader `r`"
+    with pytest.raises(PluginError, match="'Reader' object has no attribute 'images'"):
+        _ = reader.images
     closed = GUARD.guarded(DataReaderDef(name="r", summary="s", accepts=fail, open=fail))
     assert raised_by(lambda: closed.open(SourceRequest(path=Path()))) == "p (d 1), reader `r`"
 

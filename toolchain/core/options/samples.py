@@ -49,7 +49,7 @@ class CalibrationOptions:
         ),
     ] = Pair.AUTO
     samples: Annotated[
-        int, Ge(1), Doc("How many samples are used; fewer where there are fewer.")
+        int, Ge(0), Doc("How many samples are used, fewer where there are fewer; 0 takes all.")
     ] = 100
     order: Annotated[Order, Doc("`first` takes them in order, `random` draws them.")] = Order.FIRST
     seed: Annotated[int, Ge(0), Doc("Seed of the random order.")] = 0

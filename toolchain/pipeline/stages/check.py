@@ -9,7 +9,6 @@ from pathlib import Path
 
 from toolchain.analysis.evaluation import Scored, evaluate
 from toolchain.analysis.forms import forms_of
-from toolchain.calibration.sources import Selection
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
@@ -19,7 +18,7 @@ from toolchain.errors import Code, InternalError, Problem
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.labelled import Labelled, labelled_samples
-from toolchain.pipeline.stages.samples import SampleQuery, prepared
+from toolchain.pipeline.stages.samples import prepared
 from toolchain.plugin.requests import CheckRequest
 from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
@@ -46,9 +45,12 @@ class _Built:
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
-    """Compare on calibration samples; score on labelled samples where there are any."""
+    """Compare on the samples of the check; score on labelled samples where there are any."""
     if state.qdq is None or state.compiled is None or state.float_model is None:
         raise InternalError(Code.INTERNAL, "The check stage has no compiled model")
+    samples = state.check_samples
+    if samples is None:
+        raise InternalError(Code.INTERNAL, "The check stage has no samples")
     options = context.options
     built = _Built(
         float_model=state.float_model,
@@ -57,7 +59,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         program=partial(load_program, state.compiled.folder, state.compiled.program),
     )
     chosen = options.evaluation
-    samples = _check_samples(context, state)
     given = None if chosen is None else labelled_samples(context, chosen)
     scored = None if given is None else prepared(context, given.query)
 
@@ -76,8 +77,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     record = read_record(stored.folder / "report.json", CheckRecord)
     check = _with_drop(record, chosen)
     state = replace(state.after(NAME, stored), check_report=check, accuracy_report=record.accuracy)
-    if samples is not state.samples:
-        state = state.warn_all(NAME, samples.warnings)
     if scored is not None:
         state = state.warn_all(NAME, scored.warnings)
     if not options.check.enabled:
@@ -89,22 +88,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         )
         state = state.warn(NAME, problem, Severity.WARNING)
     return state
-
-
-def _check_samples(context: BuildContext, state: BuildState) -> Prepared:
-    """What is compared on: samples of its own, or those calibrated on."""
-    options = context.options.check
-    if state.samples is None:
-        raise InternalError(Code.INTERNAL, "The check stage has no samples")
-    if options.data is None or not options.enabled:
-        return state.samples
-    wanted = SampleQuery(
-        where="check.data",
-        sources=options.data,
-        selection=Selection(samples=options.samples),
-        pair=context.options.calibration.pair,
-    )
-    return prepared(context, wanted)
 
 
 def _compare(context: BuildContext, samples: SampleStore, built: _Built) -> CheckReport:

@@ -10,8 +10,7 @@ from typing import Any
 
 from toolchain.calibration.boxes import box_labels
 from toolchain.calibration.labels import class_labels
-from toolchain.calibration.readers import is_raw
-from toolchain.calibration.sources import Selection, open_source, paths_of
+from toolchain.calibration.sources import Selection, paths_of
 from toolchain.core.labels import LabelReader, LabelSource, Truth
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.registry import MetricDef
@@ -19,7 +18,7 @@ from toolchain.errors import Code, ConfigError, DataError, PluginError
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext
 from toolchain.pipeline.digests import key
-from toolchain.pipeline.stages.samples import SampleQuery, options_by_input
+from toolchain.pipeline.stages.samples import SampleQuery, names_of
 from toolchain.plugin.userfile import is_user_object, load_user_object
 from toolchain.quantization.quantize import lookup
 from toolchain.render.jsonout import to_json
@@ -67,7 +66,7 @@ def labelled_samples(context: BuildContext, options: EvaluationOptions) -> Label
         PluginError: The metric's own code failed.
     """
     metric, code = _metric(context, options.metric)
-    names = _source_names(context, options)
+    names = names_of(context, options.data, options.pair)
     truths = _truths(context, metric, options, names)
     among = range(len(names)) if truths is None else sorted(truths)
     selection = Selection(
@@ -113,18 +112,6 @@ def _metric(context: BuildContext, name: str) -> tuple[MetricDef, str]:
         got=f"{label}: {type(found.value).__name__}",
         allowed="a `toolchain.api.MetricDef`, or a function of outputs and classes to scores",
     )
-
-
-def _source_names(context: BuildContext, options: EvaluationOptions) -> tuple[str, ...]:
-    """Names of all samples of the first input's source, which the labels refer to."""
-    path, readers = _first_path(context, options), tuple(context.manager.data_readers().values())
-    if isinstance(options.data, str) and not is_raw(Path(path)):
-        reader, _ = open_source(path, readers)
-        return tuple(reader.names())
-    specs = input_specs(Path(context.options.model), context.options.input)
-    first = options_by_input(specs, context.options.input)[0]
-    reader, _ = open_source(path, readers, specs[0], first)
-    return tuple(reader.names())
 
 
 def _first_path(context: BuildContext, options: EvaluationOptions) -> str:

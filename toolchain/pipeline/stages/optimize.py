@@ -12,7 +12,12 @@ from toolchain.errors import Code, PluginError, Problem
 from toolchain.graph.surgery import truncated
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import SampleQuery, prepared, require_sources
+from toolchain.pipeline.stages.samples import (
+    SampleQuery,
+    prepared,
+    prepared_for_check,
+    require_sources,
+)
 from toolchain.plugin.requests import OptimizeRequest
 
 NAME = "optimize"
@@ -20,7 +25,7 @@ MODEL = "optimized.onnx"
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
-    """Prepare the calibration samples, then simplify the model and prove it on them."""
+    """Prepare the samples, then simplify the model and prove it on them."""
     options = context.options
     chosen = options.calibration
     require_sources(options)
@@ -33,6 +38,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
             pair=chosen.pair,
         ),
     )
+    # All sources are opened before anything takes time, so that what is wrong is said at once.
+    own = prepared_for_check(context)
 
     truncate = truncated(options.surgery)
 
@@ -67,12 +74,13 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     state = replace(
         state.after(NAME, stored),
         samples=samples,
+        check_samples=own or samples,
         optimized=stored.folder / MODEL,
         optimize_report=replace(report, surgery=(*context.surgery, *report.surgery)),
     )
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
-    state = state.warn_all(NAME, samples.warnings)
+    state = state.warn_all(NAME, (*samples.warnings, *(own.warnings if own else ())))
     found = len(samples.store)
     if found < FEW_SAMPLES:
         problem = Problem(

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.calibration.findings import read_observations, suspicions
-from toolchain.calibration.functions import function_digest
-from toolchain.calibration.prepare import SampleRequest, prepare_samples
-from toolchain.calibration.sources import Selection, Sources, require_source, source_digest
+from toolchain.calibration.functions import function_digest, split_function
+from toolchain.calibration.prepare import SampleRequest, prepare_samples, sample_names
+from toolchain.calibration.readers import names_need_input
+from toolchain.calibration.sources import (
+    Selection,
+    Sources,
+    open_source,
+    require_source,
+    source_digest,
+)
 from toolchain.config.suggest import did_you_mean
-from toolchain.core.options import BuildOptions, InputOptions, Pair
+from toolchain.core.options import BuildOptions, Format, InputOptions, Pair
+from toolchain.core.registry import DataReaderDef, PreprocessorDef
 from toolchain.core.samples import InputSpec, SampleStore
 from toolchain.errors import Code, ConfigError, DataError, Problem
 from toolchain.graph.inputs import input_specs
@@ -49,22 +57,8 @@ def prepared(context: BuildContext, wanted: SampleQuery) -> Prepared:
     options = context.options
 
     def work(folder: Path) -> None:
-        specs = input_specs(Path(options.model), options.input)
-        request = SampleRequest(
-            sources=wanted.sources,
-            inputs=specs,
-            options=options_by_input(specs, options.input),
-            selection=wanted.selection,
-            pair=wanted.pair,
-        )
-        manager = context.manager
-        prepare_samples(
-            request,
-            folder,
-            tuple(manager.data_readers().values()),
-            tuple(manager.preprocessors().values()),
-            context.progress,
-        )
+        readers, preprocessors = _plugins(context)
+        prepare_samples(_request(context, wanted), folder, readers, preprocessors, context.progress)
 
     functions = [function_digest(given.preprocess) for given in options.input]
     parts = (context.model, options.input, functions, wanted.digest)
@@ -75,6 +69,55 @@ def prepared(context: BuildContext, wanted: SampleQuery) -> Prepared:
         digest=stored.content,
         warnings=tuple(_warnings(store, options.input, wanted)),
     )
+
+
+def names_of(context: BuildContext, sources: Sources, pair: Pair) -> tuple[str, ...]:
+    """Names of all samples of a source, in order.
+
+    The inputs are read from the model only where the names depend on them.
+    """
+    readers, preprocessors = _plugins(context)
+    by_itself = all(
+        given.format is Format.AUTO and split_function(given.preprocess) is None
+        for given in context.options.input
+    )
+    if isinstance(sources, str) and by_itself and not names_need_input(sources):
+        return tuple(open_source(sources, readers)[0].names())
+    wanted = SampleQuery(where="", sources=sources, selection=Selection(samples=0), pair=pair)
+    return sample_names(_request(context, wanted), readers, preprocessors)
+
+
+def _request(context: BuildContext, wanted: SampleQuery) -> SampleRequest:
+    options = context.options
+    specs = input_specs(Path(options.model), options.input)
+    return SampleRequest(
+        sources=wanted.sources,
+        inputs=specs,
+        options=options_by_input(specs, options.input),
+        selection=wanted.selection,
+        pair=wanted.pair,
+    )
+
+
+def _plugins(
+    context: BuildContext,
+) -> tuple[tuple[DataReaderDef, ...], tuple[PreprocessorDef, ...]]:
+    manager = context.manager
+    return tuple(manager.data_readers().values()), tuple(manager.preprocessors().values())
+
+
+def prepared_for_check(context: BuildContext) -> Prepared | None:
+    """The samples of `check.data`; None where the check takes those calibrated on."""
+    options = context.options.check
+    if options.data is None or not options.enabled:
+        return None
+    wanted = SampleQuery(
+        where="check.data",
+        sources=options.data,
+        selection=Selection(samples=options.samples),
+        pair=context.options.calibration.pair,
+    )
+    return prepared(context, wanted)
 
 
 def require_sources(options: BuildOptions) -> None:
@@ -109,11 +152,9 @@ def _warnings(
             got=f"{len(store)}",
             allowed=f"{asked}",
         )
-    seen = read_observations(store.folder)
-    for spec, given, found in zip(
-        store.inputs, options_by_input(store.inputs, options), seen, strict=True
-    ):
-        yield from suspicions(found, given, spec, wanted.where)
+    given = options_by_input(store.inputs, options)
+    for spec, fed, seen in zip(store.inputs, given, read_observations(store.folder), strict=True):
+        yield from suspicions(seen, fed, spec, wanted.where)
 
 
 def options_by_input(
