@@ -22,7 +22,7 @@ from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.samples import Wanted, names_of, prepared
+from toolchain.pipeline.stages.samples import names_of, prepared
 from toolchain.plugin.requests import CheckRequest
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
@@ -132,13 +132,10 @@ def _labelled_samples(context: BuildContext, chosen: EvaluationOptions) -> _Labe
         seed=chosen.seed,
         among=tuple(position for position in among if position >= chosen.skip),
     )
-    wanted = Wanted(
-        where="evaluation.data", sources=chosen.data, selection=selection, pair=chosen.pair
-    )
     positions = selection.positions(len(names))
     return _Labelled(
         options=chosen,
-        samples=prepared(context, wanted),
+        samples=prepared(context, chosen.data, selection, chosen.pair, "evaluation.data"),
         labels=tuple(labels[position] for position in positions),
     )
 

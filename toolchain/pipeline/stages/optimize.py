@@ -12,7 +12,6 @@ from toolchain.errors import Code, Problem
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.samples import (
-    Wanted,
     names_of,
     prepared,
     prepared_for_check,
@@ -29,15 +28,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     options = context.options
     chosen = options.calibration
     require_sources(options)
-    samples = prepared(
-        context,
-        Wanted(
-            where="calibration.data",
-            sources=chosen.data,
-            selection=Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed),
-            pair=chosen.pair,
-        ),
-    )
+    selection = Selection(samples=chosen.samples, order=chosen.order, seed=chosen.seed)
+    samples = prepared(context, chosen.data, selection, chosen.pair)
     # All sources are opened before anything takes time, so that what is wrong is said at once.
     own = prepared_for_check(context)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.calibration.findings import read_observations, suspicions
@@ -26,49 +25,42 @@ from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, Prepared
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Samples as some section of the config asks for them.
-
-    Attributes:
-        where: Config path of the source, for warnings.
-        sources: The source, or input name to source.
-        selection: Which samples of it.
-        pair: How samples of several inputs find each other.
-    """
-
-    where: str
-    sources: Sources
-    selection: Selection
-    pair: Pair
-
-    @property
-    def digest(self) -> str:
-        """Cache key of what is there and what is chosen of it."""
-        return f"{source_digest(self.sources, self.selection)} {self.pair.value}"
-
-
-def prepared(context: BuildContext, wanted: Wanted) -> Prepared:
-    """The samples, preprocessed for the model's inputs, and what looks wrong about them.
+def prepared(
+    context: BuildContext,
+    sources: Sources,
+    selection: Selection,
+    pair: Pair = Pair.AUTO,
+    where: str = "calibration.data",
+) -> Prepared:
+    """The chosen samples of `sources`, preprocessed for the model's inputs.
 
     The inputs are read from the model only where the samples are not in the cache yet. Files that
     were only touched are prepared again, but what comes out has the digest it had before.
+
+    Args:
+        context: The build.
+        sources: One source, or input name to source.
+        selection: Which samples of it.
+        pair: How samples of several inputs find each other.
+        where: Config path of the source, for warnings.
+
+    Returns:
+        The samples on disk, and what looks wrong about them.
     """
     options = context.options
 
     def work(folder: Path) -> None:
         readers, preprocessors = _plugins(context)
-        prepare_samples(_request(context, wanted), folder, readers, preprocessors, context.progress)
+        request = _request(context, sources, selection, pair)
+        prepare_samples(request, folder, readers, preprocessors, context.progress)
 
     functions = [function_digest(given.preprocess) for given in options.input]
-    parts = (context.model, options.input, functions, wanted.digest)
+    digest = source_digest(sources, selection)
+    parts = (context.model, options.input, functions, digest, pair)
     stored = context.cached_for_all("samples", parts, work)
     store = SampleStore.open(stored.folder)
-    return Prepared(
-        store=store,
-        digest=stored.content,
-        warnings=tuple(_warnings(store, options.input, wanted)),
-    )
+    problems = _warnings(store, options.input, selection.samples, where)
+    return Prepared(store=store, digest=stored.content, warnings=tuple(problems))
 
 
 def names_of(context: BuildContext, sources: Sources, pair: Pair) -> tuple[str, ...]:
@@ -83,19 +75,21 @@ def names_of(context: BuildContext, sources: Sources, pair: Pair) -> tuple[str, 
     )
     if isinstance(sources, str) and by_itself and not names_need_input(sources):
         return tuple(open_source(sources, readers)[0].names())
-    wanted = Wanted(where="", sources=sources, selection=Selection(samples=0), pair=pair)
-    return sample_names(_request(context, wanted), readers, preprocessors)
+    request = _request(context, sources, Selection(samples=0), pair)
+    return sample_names(request, readers, preprocessors)
 
 
-def _request(context: BuildContext, wanted: Wanted) -> SampleRequest:
+def _request(
+    context: BuildContext, sources: Sources, selection: Selection, pair: Pair
+) -> SampleRequest:
     options = context.options
     specs = input_specs(Path(options.model), options.input)
     return SampleRequest(
-        sources=wanted.sources,
+        sources=sources,
         inputs=specs,
-        options=_by_input(specs, options.input),
-        selection=wanted.selection,
-        pair=wanted.pair,
+        options=by_input(specs, options.input),
+        selection=selection,
+        pair=pair,
     )
 
 
@@ -111,13 +105,9 @@ def prepared_for_check(context: BuildContext) -> Prepared | None:
     options = context.options.check
     if options.data is None or not options.enabled:
         return None
-    wanted = Wanted(
-        where="check.data",
-        sources=options.data,
-        selection=Selection(samples=options.samples),
-        pair=context.options.calibration.pair,
-    )
-    return prepared(context, wanted)
+    selection = Selection(samples=options.samples)
+    pair = context.options.calibration.pair
+    return prepared(context, options.data, selection, pair, "check.data")
 
 
 def require_sources(options: BuildOptions) -> None:
@@ -141,23 +131,22 @@ def require_sources(options: BuildOptions) -> None:
 
 
 def _warnings(
-    store: SampleStore, options: tuple[InputOptions, ...], wanted: Wanted
+    store: SampleStore, options: tuple[InputOptions, ...], asked: int, where: str
 ) -> Iterator[Problem]:
-    asked = wanted.selection.samples
     if len(store) < asked:
         yield Problem(
             code=Code.DATA_FEW_SAMPLES,
             message="There are fewer samples than asked for",
-            where=wanted.where,
+            where=where,
             got=f"{len(store)}",
             allowed=f"{asked}",
         )
-    given = _by_input(store.inputs, options)
+    given = by_input(store.inputs, options)
     for spec, fed, seen in zip(store.inputs, given, read_observations(store.folder), strict=True):
-        yield from suspicions(seen, fed, spec, wanted.where)
+        yield from suspicions(seen, fed, spec, where)
 
 
-def _by_input(
+def by_input(
     specs: tuple[InputSpec, ...], options: tuple[InputOptions, ...]
 ) -> tuple[InputOptions, ...]:
     """Options of every input in the model's order; those without a name fit the only input.
