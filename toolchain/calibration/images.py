@@ -25,19 +25,6 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Decode the image in a file, as `decode_image`.
-
-    Raises:
-        DataError: As `decode_image`, or the file cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    return decode_image(data, str(path))
-
-
 def decode_image(data: bytes, where: str) -> NDArray[np.uint8]:
     """Decode one image to uint8 (height, width, 3) in RGB; errors say that it is at `where`.
 

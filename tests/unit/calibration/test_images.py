@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toolchain.calibration.images import is_image, read_image
+from toolchain.calibration.images import decode_image, is_image
 from toolchain.errors import Code, DataError
 
 LEFT_RED = np.zeros((2, 4, 3), np.uint8)
 LEFT_RED[:, :2] = (255, 0, 0)
 LEFT_RED[:, 2:] = (0, 0, 255)
+
+
+def read_image(path):
+    return decode_image(path.read_bytes(), str(path))
 
 
 def save(path, pixels, mode=None, **options):
