@@ -65,22 +65,27 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     for path in sorted(stored.folder.glob(f"{MODEL}*")):
         state = state.publishing(path.name, path, "float model, simplified")
     state = state.warn_all(NAME, samples.warnings)
-    found = len(samples.store)
-    if found < FEW_SAMPLES:
+    return _warned(state, len(samples.store), options.model)
+
+
+def _warned(state: BuildState, samples: int, model: str) -> BuildState:
+    """`state` with what the user should know of samples and model."""
+    if samples < FEW_SAMPLES:
         problem = Problem(
             code=Code.DATA_FEW_SAMPLES,
             message="Ranges of so few samples need not hold for other inputs",
             where="calibration.samples",
-            got=f"{found}",
+            got=f"{samples}",
             allowed=f"at least {FEW_SAMPLES}; 100 to 1000 are usual",
         )
         state = state.warn(NAME, problem)
-    if state.optimize_report is not None and state.optimize_report.halves:
+    report = state.optimize_report
+    if report is not None and report.halves:
         problem = Problem(
             code=Code.HALF_PRECISION,
             message="The model is in 16-bit floats; it is read as float32, inputs and outputs too",
-            where=options.model,
-            got=f"{state.optimize_report.halves} values",
+            where=model,
+            got=f"{report.halves} values",
         )
         state = state.warn(NAME, problem)
     return state
