@@ -21,7 +21,6 @@ from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.session import open_session
 from toolchain.graph.view import read_view
 from toolchain.pipeline.stages.calibrate import values_to_observe
-from toolchain.plugin.manager import PluginManager
 
 LIMITS = {"mobilenet_v2": 2.5, "cifar10_resnet20": 1.6}
 
@@ -47,7 +46,7 @@ def main() -> None:
 def _measured(of: Subject, threads: int, rounds: int) -> tuple[object, ...]:
     model, samples = of.prepare()
     graph = read_view(model)
-    values = values_to_observe(graph, PluginManager.load().targets()[of.target].spec)
+    values = values_to_observe(graph)
     inputs = {value.name for value in graph.inputs}
     exposed = of.output / "exposed.onnx"
     write_with_outputs(model, [value for value in values if value not in inputs], exposed)

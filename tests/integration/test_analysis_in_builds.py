@@ -75,7 +75,7 @@ def test_text_and_json(project: Any, command: Callable[..., Any]) -> None:
     text = command("analyze", project.target, "--mode", "end_to_end", "--on", "qdq")
     assert text.code == 0
     assert "layers marked" in text.out
-    assert "QDQ model against float, from end to end, 6 samples" in text.err
+    assert "QDQ model against float, from end to end, 12 samples" in text.err
     assert "Conv+Relu" in text.err
     assert "output `logits` has SNR" in text.err
     data = json.loads(command("analyze", project.target, "--format", "json").out)

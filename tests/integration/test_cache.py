@@ -69,7 +69,7 @@ def test_an_unchanged_rebuild_runs_no_model(
         ({"evaluation.max_drop": 1.0}, set()),
         ({"quantize.method": "minmax"}, {"quantize", "mixed-precision", *BEHIND}),
         ({"compile.name": "other"}, BEHIND),
-        ({"target.riscv.platform": "k3"}, BEHIND),
+        ({"target.riscv.platform": "k3"}, {"quantize", "mixed-precision", *BEHIND}),
         ({"optimize.skip": ["identity"]},
          {"optimize", "quantize", "mixed-precision", *BEHIND}),
         ({"calibration.threads": 1}, set()),
@@ -109,7 +109,8 @@ def test_a_rule_that_stores_an_absorbed_value_sweeps_that_value_alone(
     monkeypatch.setattr("toolchain.pipeline.stages.calibrate.sweep", recording)
     mixed = project.changed(mixed_precision__rules=[RULE]).build()
     assert observed == [("c2",)]
-    assert mixed.calibration.forwards == plain.calibration.forwards + 12
+    assert (plain.calibration.forwards, plain.calibration.own_forwards) == (12, 0)
+    assert (mixed.calibration.forwards, mixed.calibration.own_forwards) == (12, 12)
 
 
 def test_another_model_of_the_same_name(project: Any, make_tiny: Any) -> None:
@@ -166,6 +167,6 @@ def test_the_source_of_a_plugin_counts(project: Any, sourced: Callable[[str], An
     assert project.build(manager=sourced("VALUE = 1")).cached == ()
     assert len(project.build(manager=sourced("VALUE = 1")).cached) == 4
     before = project.entries()
-    assert project.build(manager=sourced("VALUE = 2")).cached == ()
-    # It provides no reader and no preprocessor, so that samples and sweep stay.
-    assert repeated(project, before) == {"optimize", "quantize", "compile", "check"}
+    assert project.build(manager=sourced("VALUE = 2")).cached == ("optimize",)
+    # It reads no data and optimizes as all targets do, so that samples, float model and sweep stay.
+    assert repeated(project, before) == {"quantize", "compile", "check"}

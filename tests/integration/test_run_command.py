@@ -238,4 +238,4 @@ def test_a_build_that_stopped_early_has_no_program(project: Any) -> None:
     for runner in ("qdq", "reference"):
         with pytest.raises(ToolchainError) as caught:
             run(project.target, [sample(project)], runner=runner)
-        assert caught.value.code is Code.BAD_USAGE
+        assert caught.value.code is Code.PACKAGE_INVALID

@@ -65,7 +65,7 @@ def test_a_cut_between_an_operator_and_its_activation(project: Any) -> None:
     assert [row.value for row in result.quantize.rows if row.role == "activation"] == [
         "x", "r1", "c2"
     ]  # fmt: skip
-    assert result.calibration.forwards == 6
+    assert result.calibration.forwards == 12
 
 
 def test_rules_do_not_reach_behind_the_cut(project: Any) -> None:

@@ -159,6 +159,13 @@ def published_targets(output: Path) -> tuple[str, ...]:
 def _published(folder: Path) -> Published | None:
     manifest = folder / MANIFEST
     record = _json(manifest)
+    if record is None and manifest.is_file():
+        raise CompileError(
+            Code.PACKAGE_INVALID,
+            "The manifest of the published folder cannot be read",
+            where=str(manifest),
+            hint="build again; copy the folder of a target as a whole",
+        )
     files = None if record is None else record.get("files")
     if record is None or "toolchain" not in record or not isinstance(files, Mapping):
         return None
