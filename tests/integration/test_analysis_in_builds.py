@@ -128,7 +128,7 @@ def test_folders_that_are_no_builds(project: Any, tmp_path: Path) -> None:
     assert code_of(analyze, tmp_path / "none") is Code.BAD_VALUE
     assert code_of(analyze, project.folder) is Code.BAD_VALUE
     (tmp_path / "manifest.json").write_text("[]")
-    assert code_of(analyze, tmp_path) is Code.BAD_VALUE
+    assert code_of(analyze, tmp_path) is Code.PACKAGE_INVALID
     (tmp_path / "manifest.json").write_text('{"toolchain": 1, "files": {}}')
     assert code_of(analyze, tmp_path) is Code.PACKAGE_INVALID
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 
 from toolchain.analysis.forms import session_form
 from toolchain.analysis.stored import Stored, stored_tensors, undivided
+from toolchain.calibration.ordered import core_count, ordered_map
 from toolchain.core.dtypes import Array
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
@@ -54,38 +57,69 @@ def compare(
     """
     graph = read_view(qdq_model)
     scales = channel_scales(graph)
-    everything = stored_tensors(graph, program)
+    everything = tuple(stored_tensors(graph, program))
     kept = _kept([item.name for item in everything] + [v.name for v in graph.outputs], options)
-    stored = [item for item in everything if item.name in kept]
-    outputs = [value.name for value in graph.outputs if value.name in kept]
+    stored = tuple(item for item in everything if item.name in kept)
+    outputs = tuple(value.name for value in graph.outputs if value.name in kept)
     count = min(options.samples, len(samples))
+    workers = min(threads or core_count(), count)
     worst = _Worst(options)
     with TemporaryDirectory(prefix="tc-check-") as folder, progress.task("check", count) as advance:
-        forms = _Forms(Path(folder), float_model, qdq_model, program, everything, threads)
-        layers = stored if options.scope is Scope.LAYERS else []
-        for index in range(count):
-            feeds = samples.batch(index)
-            real, qdq = forms.float_model(feeds), forms.qdq(feeds)
-            end_to_end = forms.reference.run(feeds, [item.integers for item in layers])
-            for item in layers:
-                computed = dequantize(end_to_end[item.integers], item.params)
-                if item.name in real:
-                    computed = undivided(computed, scales.get(item.name))
-                    worst.update(FLOAT_REFERENCE, item.name, real[item.name], computed)
-            for name in outputs:
-                worst.update(FLOAT_REFERENCE, name, real[name], end_to_end[name])
-            forced = {item.integers: qdq[item.integers] for item in everything}
-            by_layer = forms.reference.run(feeds, list(forced), forced=forced)
-            for item in stored:
-                expected, computed = (
-                    dequantize(values[item.integers], item.params) for values in (qdq, by_layer)
-                )
-                worst.update(QDQ_REFERENCE, item.name, expected, computed)
-            for name in outputs:
-                worst.update(QDQ_REFERENCE, name, qdq[name], by_layer[name])
+        forms = _Forms(Path(folder), float_model, qdq_model, program, everything)
+        measures = _Measures(forms, everything, stored, outputs, scales, options)
+        one = partial(_measured, measures, samples)
+        for found in ordered_map(one, range(count), workers):
+            worst.update(found)
             advance(1)
     rows = tuple(worst.rows())
     return CheckReport(rows=rows, samples=count, passed=all(row.passed for row in rows))
+
+
+class _Measures(NamedTuple):
+    """What is compared of one sample.
+
+    Attributes:
+        everything: Every stored tensor; the layers are fed with what the QDQ model has of them.
+        stored: Those that are compared.
+        outputs: Model outputs that are compared.
+        scales: Factors of channels that equalization divides.
+    """
+
+    forms: _Forms
+    everything: tuple[Stored, ...]
+    stored: tuple[Stored, ...]
+    outputs: tuple[str, ...]
+    scales: Mapping[str, Array]
+    options: CheckOptions
+
+
+def _measured(
+    measures: _Measures, samples: SampleStore, index: int
+) -> dict[tuple[str, str], float]:
+    """Every comparison of one sample; what it compared is not kept."""
+    forms, feeds = measures.forms, samples.batch(index)
+    layers = measures.stored if measures.options.scope is Scope.LAYERS else ()
+    real, qdq = forms.float_model(feeds), forms.qdq(feeds)
+    end_to_end = forms.reference.run(feeds, [item.integers for item in layers])
+    end, layer = measures.options.float_reference, measures.options.qdq_reference
+    found: dict[tuple[str, str], float] = {}
+    for item in layers:
+        if item.name in real:
+            computed = dequantize(end_to_end[item.integers], item.params)
+            computed = undivided(computed, measures.scales.get(item.name))
+            found[FLOAT_REFERENCE, item.name] = _measure(end, real[item.name], computed)
+    for name in measures.outputs:
+        found[FLOAT_REFERENCE, name] = _measure(end, real[name], end_to_end[name])
+    forced = {item.integers: qdq[item.integers] for item in measures.everything}
+    by_layer = forms.reference.run(feeds, list(forced), forced=forced)
+    for item in measures.stored:
+        expected, computed = (
+            dequantize(values[item.integers], item.params) for values in (qdq, by_layer)
+        )
+        found[QDQ_REFERENCE, item.name] = _measure(layer, expected, computed)
+    for name in measures.outputs:
+        found[QDQ_REFERENCE, name] = _measure(layer, qdq[name], by_layer[name])
+    return found
 
 
 class _Forms:
@@ -98,7 +132,6 @@ class _Forms:
         qdq_model: Path,
         program: Program,
         stored: Sequence[Stored],
-        threads: int,
     ) -> None:
         known = read_view(float_model).values
         float_path, qdq_path = folder / "float.onnx", folder / "qdq.onnx"
@@ -107,7 +140,7 @@ class _Forms:
         # One thread: how onnxruntime divides its work may show in the last bits.
         self.float_model = session_form(float_path, 1)
         self.qdq = session_form(qdq_path, 1, optimize=False)
-        self.reference = Interpreter(program, threads=threads or None)
+        self.reference = Interpreter(program, threads=1)
 
 
 def _kept(names: Sequence[str], options: CheckOptions) -> set[str]:
@@ -156,12 +189,11 @@ class _Worst:
         }
         self._found: dict[tuple[str, str], float] = {}
 
-    def update(self, comparison: str, name: str, expected: Array, actual: Array) -> None:
-        """Compare one tensor of one sample."""
-        options = self._options[comparison]
-        value = _measure(options, expected, actual)
-        key, worst = (comparison, name), min if options.metric is Metric.COSINE else max
-        self._found[key] = worst(value, self._found.get(key, value))
+    def update(self, found: Mapping[tuple[str, str], float]) -> None:
+        """Take the comparisons of one sample."""
+        for key, value in found.items():
+            worst = min if self._options[key[0]].metric is Metric.COSINE else max
+            self._found[key] = worst(value, self._found.get(key, value))
 
     def rows(self) -> Iterator[CheckRow]:
         for (comparison, name), value in sorted(self._found.items(), key=lambda item: item[0][0]):

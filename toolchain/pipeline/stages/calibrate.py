@@ -75,13 +75,16 @@ def values_to_observe(graph: GraphView, tail: Set[str] = frozenset()) -> tuple[s
 
 
 def further_values(graph: GraphView, plan: QuantPlan, values: tuple[str, ...]) -> tuple[str, ...]:
-    """What `plan` stores, or converts where it is read, and is not among `values`."""
-    converted = {edge.value for edge in plan.conversions} - set(plan.specs)
-    stored = set(observed_values(graph, set())) & set(plan.specs)
+    """What `plan` stores, or converts where it is read, and is not among `values`.
+
+    What nodes that only move write is not either: its elements are those of what they read.
+    """
+    needed = set(plan.specs) | {edge.value for edge in plan.conversions}
+    wanted = set(observed_values(graph, set())) & needed
     return tuple(
         name
         for name, value in graph.values.items()
-        if name in stored | converted
+        if name in wanted
         and name not in values
         and not value.is_constant
         and value.dtype is DType.FLOAT32

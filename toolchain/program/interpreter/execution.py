@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolchain.program.interpreter.blas import one_thread
 from toolchain.program.interpreter.blocked import prepare_blocked_conv, prepare_blocked_matmul
 from toolchain.program.interpreter.context import Context, Run, invalid
 from toolchain.program.interpreter.convolution import prepare_conv, prepare_conv_transpose
@@ -137,11 +138,13 @@ class Interpreter:
     def __init__(self, program: Program, *, threads: int | None = None) -> None:
         """Check and prepare `program`: pack weights, prove that no accumulator overflows.
 
-        `threads` bounds the threads of the direct convolution (None: one per processor); products
-        of matrices use those of numpy's BLAS. Raises CompileError for an invalid program.
+        `threads` bounds the threads of one run (None: one per processor). With more than one,
+        products of matrices use those of numpy's BLAS; with one, the BLAS is held to one, too, so
+        that samples can run side by side. Raises CompileError for an invalid program.
         """
         check_program(program)
         self._program = program
+        self._alone = threads == 1
         self._steps = _prepare_all(program, threads)
 
     def run(
@@ -167,6 +170,15 @@ class Interpreter:
             CompileError: An operation cannot be executed as its record says.
         """
         check_feeds(self._program, feeds, observe)
+        with one_thread() if self._alone else nullcontext():
+            return self._run(feeds, observe, forced)
+
+    def _run(
+        self,
+        feeds: Mapping[str, Array],
+        observe: Collection[str],
+        forced: Mapping[str, Array] | None,
+    ) -> dict[str, Array]:
         wanted = {*self._program.outputs, *observe}
         values: dict[str, Array] = {**self._program.constants, **feeds}
         results = {name: values[name] for name in wanted & set(feeds)}
