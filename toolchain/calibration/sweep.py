@@ -112,7 +112,7 @@ def sweep(
     stats = {
         value: tables.result(number, sums, stop - start) for number, value in enumerate(values)
     }
-    forwards = len(runs) + forward.trial_runs
+    forwards = len(runs) * forward.computes + forward.trial_runs
     return stats, SweepCost(samples=stop - start, values=len(stats), forwards=forwards)
 
 

@@ -162,3 +162,11 @@ def test_what_onnxruntime_cannot_run(tmp_path):
         with pytest.raises(CalibrationError) as caught:
             run(path, samples, values=("h",))
         assert caught.value.code is Code.CALIBRATION_FAILED
+
+
+def test_inputs_alone_need_no_run(tmp_path):
+    samples = store(tmp_path / "samples", 5)
+    stats, cost = run(model(tmp_path / "m.onnx", 1), samples, values=("x",))
+    raw = np.concatenate([feeds["x"] for feeds in samples.batches()])
+    assert (stats["x"].minimum, stats["x"].maximum) == (raw.min(), raw.max())
+    assert (cost.samples, cost.values, cost.forwards) == (5, 1, 0)
