@@ -7,6 +7,7 @@ outputs and agreement of the largest output are against the float model in onnxr
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from toolchain.core.dtypes import Array
 from toolchain.core.samples import SampleStore
 from toolchain.graph.session import open_session
 from toolchain.numerics.metrics import sqnr_db
+from toolchain.pipeline.published import open_published
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "cifar10_resnet20", "kws_dscnn")
 THEIRS = ("MinMax", "Percentile")
@@ -69,17 +71,21 @@ def _scores(of: Subject, targets: tuple[str, ...], folder: Path, threads: int) -
     def score(model: Path, *, optimize: bool = True) -> Score:
         found = _outputs(model, samples, threads, optimize=optimize)
         same = expected.argmax(axis=1) == found.argmax(axis=1)
-        return Score(sqnr_db=sqnr_db(expected, found), agreement=float(np.mean(same)))
+        agreement = float(np.mean(same)) if classifies else math.nan
+        return Score(sqnr_db=sqnr_db(expected, found), agreement=agreement)
 
     scores = {}
+    classifies = all(built.accuracy and built.accuracy.agreement is not None for built in builds)
     for built in builds:
         accuracy = built.accuracy
         if accuracy is None:
             raise SystemExit(f"{of.config} has no section [evaluation]")
         scores[f"{built.target} reference"] = Score(
-            sqnr_db=accuracy.sqnr_db, agreement=accuracy.agreement
+            sqnr_db=accuracy.sqnr_db,
+            agreement=math.nan if accuracy.agreement is None else accuracy.agreement,
         )
-        scores[f"{built.target} QDQ"] = score(file_of(built, ".q.onnx"))
+        published = open_published(file_of(built, "manifest.json").parent)
+        scores[f"{built.target} QDQ"] = score(published.qdq)
     for method in THEIRS:
         scores[method] = score(quantized(of.model, calibration, folder, method))
     return scores
@@ -95,7 +101,8 @@ def _outputs(model: Path, samples: SampleStore, threads: int, *, optimize: bool 
 
 def _row(form: str, score: Score) -> tuple[str, str, str]:
     own = "onnxruntime " if form in THEIRS else ""
-    return (own + form, f"{score.sqnr_db:.2f}", f"{100 * score.agreement:.1f} %")
+    agreement = "-" if math.isnan(score.agreement) else f"{100 * score.agreement:.1f} %"
+    return (own + form, f"{score.sqnr_db:.2f}", agreement)
 
 
 def _verdict(target: str, scores: dict[str, Score]) -> tuple[str, str, str]:
@@ -104,6 +111,8 @@ def _verdict(target: str, scores: dict[str, Score]) -> tuple[str, str, str]:
     def judged(figure: Callable[[Score], float], form: str) -> str:
         ours = figure(scores[f"{target} reference"])
         best = max(figure(scores[method]) for method in THEIRS)
+        if math.isnan(ours):
+            return "-"
         return f"{'ok' if ours >= best else 'WORSE'} {format(ours - best, form)}"
 
     return (
