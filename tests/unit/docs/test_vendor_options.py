@@ -22,6 +22,7 @@ from toolchain.config.loading import read_config
 from toolchain.config.overrides import parse_overrides
 from toolchain.config.resolve import resolve
 from toolchain.config.schema import leaves
+from toolchain.config.vendor_names import vendor_names
 from toolchain.core.registry import RangeMethodDef
 from toolchain.errors import Code
 from toolchain.plugin.manager import PluginManager
@@ -137,6 +138,16 @@ def test_methods_and_algorithms_are_those_that_exist() -> None:
     assert set(re.findall(r"`(\w+)`", methods)) == set(found)
     (algorithms,) = [row.differs for row in ROWS if row.theirs.startswith("`include_cle`")]
     assert set(re.findall(r"`(\w+)`", algorithms)) == set(PluginManager.load().algorithms())
+
+
+def test_hints_say_what_the_page_says() -> None:
+    assert set(vendor_names().values()) <= known_paths()
+    said = {
+        (name.strip("-").split(".")[-1], place.split(" = ")[0])
+        for row, place in OPTIONS
+        for name in re.findall(r"`([^`]+)`", row.theirs)
+    }
+    assert set(vendor_names().items()) - said == set()
 
 
 @pytest.mark.parametrize("place", sorted({place for _, place in COMMANDS}))

@@ -33,7 +33,7 @@ def test_all_unknown_names_are_reported_together() -> None:
     asked = options(
         "quantize.method=minmx",
         "quantize.algorithms=['adaround', 'bias_correction']",
-        "mixed_precision.rules=[{nodes = ['a'], method = 'mse'}, {nodes = ['b'], method = 'entropy'}]",
+        "mixed_precision.rules=[{nodes=['a'], method='mse'}, {nodes=['b'], method='entropy'}]",
         "optimize.skip=['folding']",
     )
     with pytest.raises(ConfigError) as caught:
