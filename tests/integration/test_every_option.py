@@ -419,6 +419,24 @@ def test_threads_reach_the_sweep(project: Any, monkeypatch: pytest.MonkeyPatch) 
     assert used == [3]
 
 
+def test_threads_reach_check_and_evaluation(
+    evaluated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolchain.program.interpreter import execution
+
+    used = []
+    load = execution.load_kernels
+
+    def recording(threads: int | None) -> Any:
+        used.append(threads)
+        return load(threads)
+
+    monkeypatch.setattr(execution, "load_kernels", recording)
+    evaluated.changed(calibration__threads=3).build()
+    assert len(used) == 2
+    assert set(used) == {3}
+
+
 def test_no_option_is_left_out() -> None:
     known = {leaf.path for leaf in leaves(PluginManager.load().targets())}
     tested = {*CHANGES, "calibration.threads"}
