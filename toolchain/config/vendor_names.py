@@ -50,7 +50,7 @@ _PLACES: Mapping[str, str] = MappingProxyType(
         "work_dir": "output",
         "target_hardware": "target.npu.platform",
         "npu_mode": "target.npu.options.npu_mode",
-        "input_shapes": "input.*.shape",
+        "input_shapes": "surgery.input_shapes",
         "input_configs": "input",
         "calibration_dataset": "calibration.data",
         "calibration_format": "input.*.format",
