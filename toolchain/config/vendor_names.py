@@ -84,8 +84,21 @@ _PLACES: Mapping[str, str] = MappingProxyType(
     }
 )
 _CPU = "calibration runs on the CPU: there is no device to choose"
+_WHOLE = "configs of other tools are not read; docs/vendor-options.md has the place of each option"
+_SECTIONS = (
+    "model_parameters",
+    "calibration_parameters",
+    "quantization_parameters",
+    "model_type",
+    "onnx_opt",
+    "quant",
+    "input_processors",
+    "output_processors",
+    "compiler",
+)
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
+        **dict.fromkeys(_SECTIONS, _WHOLE),
         "device": _CPU,
         "calibration_device": _CPU,
         "ln_scale_data_type": "scale and bias of normalizations are float32 on every target",

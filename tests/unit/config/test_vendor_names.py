@@ -25,6 +25,11 @@ CONFIG = Path(__file__).parents[3] / "configs" / "quickstart.toml"
             "calibration.device=cuda",
             "calibration runs on the CPU: there is no device to choose",
         ),
+        (
+            "compiler.check=3",
+            "configs of other tools are not read; docs/vendor-options.md has the place of each "
+            "option",
+        ),
         ("quantize.metod=mse", "did you mean `method`?"),
         ("quantize.lunch=1", None),
     ],
