@@ -12,6 +12,7 @@ from toolchain.config.resolve import resolve
 from toolchain.errors import Code, ConfigError
 from toolchain.plugin.manager import PluginManager
 
+WHOLE = "configs of other tools are not read; docs/vendor-options.md has the place of each option"
 CONFIG = Path(__file__).parents[3] / "configs" / "quickstart.toml"
 
 
@@ -27,8 +28,7 @@ CONFIG = Path(__file__).parents[3] / "configs" / "quickstart.toml"
         ),
         (
             "compiler.check=3",
-            "configs of other tools are not read; docs/vendor-options.md has the place of each "
-            "option",
+            WHOLE,
         ),
         ("quantize.metod=mse", "did you mean `method`?"),
         ("quantize.lunch=1", None),
