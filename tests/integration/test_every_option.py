@@ -125,6 +125,10 @@ CHANGES: dict[str, Change] = {
     "surgery.constants.*.file": surgery(
         "constants", [{"name": "b1", "data": [0, 0, 0, 0]}], [{"name": "b1", "file": "ones.npy"}]
     ),
+    "surgery.input_shapes": Change(
+        base={"calibration.data": "large.npy"}, after={"surgery.input_shapes": {"x": [1, 3, 9, 9]}},
+        fails_before=Code.DATA_SHAPE,
+    ),
     "surgery.rename_inputs": Change(after={"surgery.rename_inputs": {"x": "image"}}),
     "surgery.rename_outputs": Change(after={"surgery.rename_outputs": {"logits": "scores"}}),
     "surgery.outputs": surgery("outputs", ["r1"], ["r2"]),
@@ -334,6 +338,7 @@ def project_of(project: Any, evaluated: Any, make_tiny: Callable[..., Any]) -> C
 
     def other_files() -> None:
         np.save(folder / "other.npy", rng.normal(1, 2, (10, 3, 8, 8)).astype(np.float32))
+        np.save(folder / "large.npy", rng.normal(0, 1, (10, 3, 9, 9)).astype(np.float32))
         np.save(folder / "ones.npy", np.ones(4, np.float32))
         np.save(folder / "other_labels.npy", np.zeros(10, np.int64))
         lines = [f"{number},{'right' if number % 3 else 'left'}" for number in range(10)]
@@ -417,6 +422,24 @@ def test_threads_reach_the_sweep(project: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("toolchain.pipeline.stages.calibrate.sweep", recording)
     project.changed(calibration__threads=3).build()
     assert used == [3]
+
+
+def test_threads_reach_check_and_evaluation(
+    evaluated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolchain.program.interpreter import execution
+
+    used = []
+    load = execution.load_kernels
+
+    def recording(threads: int | None) -> Any:
+        used.append(threads)
+        return load(threads)
+
+    monkeypatch.setattr(execution, "load_kernels", recording)
+    evaluated.changed(calibration__threads=3).build()
+    assert len(used) == 2
+    assert set(used) == {3}
 
 
 def test_no_option_is_left_out() -> None:

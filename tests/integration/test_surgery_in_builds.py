@@ -12,11 +12,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+import toolchain
 from tc_plugin_defaults.stages import default_optimize
 from toolchain.api import hookimpl
 from toolchain.core.dtypes import DType
 from toolchain.core.options import Unsupported
-from toolchain.errors import Code, PluginError, QuantizationError, ToolchainError
+from toolchain.errors import Code, ModelError, PluginError, QuantizationError, ToolchainError
 from toolchain.graph.view import read_view
 from toolchain.plugin.requests import OptimizeRequest, OptimizeResult
 from toolchain.program.records import FloatOp
@@ -216,3 +217,25 @@ def test_a_tail_that_nothing_can_run(project: Any, make_tiny: Any) -> None:
     (problem,) = caught.value.problems
     assert (problem.code, problem.where) == (Code.UNSUPPORTED_OP, "hardest (Hardmax)")
     assert problem.got == f"{CUT_REASON}; no implementation in float"
+
+
+def test_another_input_shape(project: Any) -> None:
+    rng = np.random.default_rng(5)
+    samples = rng.normal(0, 1, (10, 3, 12, 9)).astype(np.float32)
+    np.save(project.folder / "large.npy", samples)
+    changed = project.changed(
+        {"surgery.input_shapes": {"x": [1, 3, 12, 9]}}, calibration__data="large.npy"
+    )
+    assert changed.build().check.passed
+    (row,) = report(changed)["optimize"]["surgery"]
+    assert (row["change"], row["where"], row["new"]) == ("input shape", "x", "[1, 3, 12, 9]")
+    (result,) = toolchain.run(changed.target, samples[:1], runner="reference")
+    assert [value.shape for value in result.outputs.values()] == [(1, 5)]
+
+
+def test_an_input_shape_that_the_model_cannot_have(project: Any) -> None:
+    with pytest.raises(ModelError) as caught:
+        project.changed({"surgery.input_shapes": {"x": [1, 2, 8, 8]}}).build()
+    (problem,) = caught.value.problems
+    assert problem.code is Code.MODEL_INVALID
+    assert "surgery" in (problem.hint or "")

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.fields import names_at
 from toolchain.config.suggest import did_you_mean, listing
+from toolchain.config.vendor_names import vendor_hint
 from toolchain.errors import Code, PluginError, Problem
 
 _WRONG_TYPE = {
@@ -123,7 +124,7 @@ def unknown_key(key: str, allowed: Iterable[str], where: str) -> Problem:
         message=f"There is no option `{key}` here",
         where=where,
         allowed=listing(names),
-        hint=did_you_mean(key, names),
+        hint=vendor_hint(key) or did_you_mean(key, names),
     )
 
 

@@ -11,8 +11,8 @@ class SurgeryRow:
     """One change that the user made to the model.
 
     Attributes:
-        change: "attribute", "constant", "input name", "output name", "further output", "truncate"
-            or "opset".
+        change: "attribute", "constant", "input shape", "input name", "output name", "further
+            output", "truncate" or "opset".
         where: Node and attribute, or tensor.
         old: What was there before.
         new: What is there now.

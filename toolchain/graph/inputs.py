@@ -190,6 +190,7 @@ def _contradictions(
                     where=f"input {item.name!r}: shape",
                     got=_text(given),
                     allowed=_text(declared),
+                    hint="`surgery.input_shapes` builds the model for another shape",
                 )
             )
     return problems

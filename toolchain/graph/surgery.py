@@ -12,6 +12,7 @@ import numpy as np
 from toolchain.core.dtypes import DType
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, ConfigError, ModelError, Problem
+from toolchain.graph.input_shapes import set_input_shapes
 from toolchain.graph.inputs import batch_of_one, describe, shape_overrides
 from toolchain.graph.load import load_model
 from toolchain.graph.normalize import normalize
@@ -54,7 +55,7 @@ def operate(
         artifact = save_model(model, destination)
         changed = read(destination)
         normal = normalize(changed, shape_overrides(describe(_fed(changed)), inputs))
-        if options.nodes or options.constants:
+        if options.nodes or options.constants or options.input_shapes:
             _check_runs(normal, source)
     except ModelError as error:
         raise ModelError.of(
@@ -102,6 +103,7 @@ def _changes(model: ir.Model, options: SurgeryOptions) -> list[SurgeryRow | Prob
         *unknown_tensors(model, options.truncate),
         *patch_nodes(model, options.nodes),
         *patch_constants(model, options.constants),
+        *set_input_shapes(model, options.input_shapes),
         *add_outputs(model, options.outputs),
         *rename(model, options.rename_inputs, options.rename_outputs),
     ]

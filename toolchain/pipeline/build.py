@@ -28,6 +28,7 @@ from toolchain.graph.save import model_digest
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
+from toolchain.pipeline.names import require_names
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import (
     analyze,
@@ -173,7 +174,8 @@ def open_context(
     """What the stages of one target work with.
 
     Raises:
-        ConfigError: There is no such target, or `compile.name` is no file name.
+        ConfigError: There is no such target, a type or name that it cannot have, or `compile.name`
+            is no file name.
         ModelError: The model file does not exist.
     """
     targets = manager.targets()
@@ -207,6 +209,7 @@ def open_context(
     digest = file_digest(model) if is_compressed(model) else model_digest(model)
     target = targets[options.target].facts(options.platform, options.target_options)
     check_types(target, options.quantize, options.mixed_precision.rules)
+    require_names(options, manager)
     hooks = TargetHooks(manager, options.target)
     providers = manager.providers()
     context = BuildContext(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from toolchain.calibration.sweep import SweepOptions, sweep
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.lookup import lookup
 from toolchain.core.operators import traits
 from toolchain.core.options import QuantizeOptions, RangePin
 from toolchain.core.progress import Progress, SilentProgress
@@ -23,7 +22,6 @@ from toolchain.core.reports import QuantReport
 from toolchain.core.samples import SampleStore
 from toolchain.core.stats import TensorStats
 from toolchain.core.target import TargetSpec
-from toolchain.errors import Code, ConfigError
 from toolchain.graph.observe import write_observed
 from toolchain.quantization.parameters import (
     Chosen,
@@ -36,8 +34,6 @@ from toolchain.quantization.pins import fixed_functions, pin_functions
 from toolchain.quantization.qdq import qdq_metadata, write_quantized
 from toolchain.quantization.report import quant_report
 from toolchain.quantization.rules import Asked
-
-Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -236,25 +232,6 @@ def _overrides(
         for output in node.outputs:
             found[plan.fused.get(output.name, output.name)] = method
     return found
-
-
-def lookup(records: Mapping[str, Record], name: str, kind: str, where: str) -> Record:
-    """The record called `name`.
-
-    Raises:
-        ConfigError: There is none; the message lists those there are.
-    """
-    if name in records:
-        return records[name]
-    close = get_close_matches(name, list(records), n=1)
-    raise ConfigError(
-        Code.UNKNOWN_NAME,
-        f"There is no {kind} of this name",
-        where=where,
-        got=name,
-        allowed=", ".join(records),
-        hint=f"did you mean `{close[0]}`?" if close else "`tc plugins` lists what is installed",
-    )
 
 
 def _with_constants(graph: GraphView, replaced: Mapping[str, Array]) -> GraphView:

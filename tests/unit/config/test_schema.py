@@ -47,7 +47,8 @@ def test_every_leaf_of_every_record_is_listed():
     }
     expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
     expected |= {
-        f"surgery.{name}" for name in ("rename_inputs", "rename_outputs", "outputs", "truncate")
+        f"surgery.{name}"
+        for name in ("input_shapes", "rename_inputs", "rename_outputs", "outputs", "truncate")
     }
     expected |= {"model", "output", "targets", "target.*.platform", "target.*.options"}
     assert paths == expected

@@ -56,7 +56,11 @@ class CalibrationOptions:
     batch_size: Annotated[
         int, Ge(1), Doc("Samples per forward run; needs a model whose batch is free.")
     ] = 1
-    threads: Annotated[int, Ge(0), Doc("Threads of the sweep; 0 takes one per core.")] = 0
+    threads: Annotated[
+        int,
+        Ge(0),
+        Doc("Threads of sweeps, check, evaluation and analysis; 0 takes one per core."),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 
 from toolchain.core.options.doc import STRICT, Doc
 
@@ -59,6 +59,12 @@ class SurgeryOptions:
 
     nodes: Annotated[tuple[NodePatch, ...], Doc("Operators whose attributes are set.")] = ()
     constants: Annotated[tuple[ConstantPatch, ...], Doc("Constants that get other numbers.")] = ()
+    input_shapes: Annotated[
+        Mapping[Annotated[str, MinLen(1)], tuple[Annotated[int, Ge(1)], ...]],
+        Doc(
+            "Shapes for model inputs other than those the file fixes, batch first, by their names."
+        ),
+    ] = field(default_factory=dict)
     rename_inputs: Annotated[
         Mapping[Annotated[str, MinLen(1)], Annotated[str, MinLen(1)]],
         Doc("New names of model inputs, by the old ones."),

@@ -12,6 +12,7 @@ from toolchain.calibration.boxes import box_labels
 from toolchain.calibration.labels import class_labels
 from toolchain.calibration.sources import Selection, paths_of
 from toolchain.core.labels import LabelReader, LabelSource, Truth
+from toolchain.core.lookup import lookup
 from toolchain.core.options import EvaluationOptions
 from toolchain.core.registry import MetricDef
 from toolchain.errors import Code, ConfigError, DataError, PluginError
@@ -20,7 +21,6 @@ from toolchain.pipeline.context import BuildContext
 from toolchain.pipeline.digests import key
 from toolchain.pipeline.stages.samples import SampleQuery, names_of
 from toolchain.plugin.userfile import is_user_object, load_user_object
-from toolchain.quantization.quantize import lookup
 from toolchain.render.jsonout import to_json
 
 _READERS: Mapping[Truth, LabelReader] = MappingProxyType(
