@@ -6,6 +6,8 @@ import io
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import onnx
+import onnx.version_converter
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -28,6 +30,19 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return None if feeds is None else dict(feeds)
 
 
+_OPSET_OF_AXES = 13
+"""The first opset in which DequantizeLinear has an axis; older models are converted to it."""
+
+
+def _in_opset_of_axes(model: Path, folder: Path) -> Path:
+    proto = onnx.load(model)
+    if max(o.version for o in proto.opset_import if not o.domain) >= _OPSET_OF_AXES:
+        return model
+    converted = folder / "converted.onnx"
+    onnx.save(onnx.version_converter.convert_version(proto, _OPSET_OF_AXES), converted)
+    return converted
+
+
 def quantized(model: Path, samples: SampleStore, folder: Path, method: str) -> Path:
     """Simplify and quantize `model`; the QDQ model in `folder`.
 
@@ -36,7 +51,7 @@ def quantized(model: Path, samples: SampleStore, folder: Path, method: str) -> P
     """
     simplified, result = folder / "simplified.onnx", folder / f"{method}.onnx"
     with redirect_stdout(io.StringIO()):  # it reports its progress with print
-        quant_pre_process(str(model), str(simplified))
+        quant_pre_process(str(_in_opset_of_axes(model, folder)), str(simplified))
         quantize_static(
             str(simplified),
             str(result),

@@ -28,14 +28,14 @@ def forms_of(
 ) -> tuple[Form, Form, Form]:
     """Float model and QDQ model in onnxruntime, and the integer reference of one target.
 
-    All work on `threads` samples at a time (0: one per core) with a thread each: how onnxruntime
-    divides the work on one may show in its last bits, and threads that wait for each other cost
-    more than they bring.
+    onnxruntime works on `threads` samples at a time (0: one per core) with a thread each, since how
+    it divides the work on one may show in its last bits. The reference takes one after the other:
+    its many short steps would wait for each other, and take longer side by side.
     """
     workers = threads or core_count()
     reference = Interpreter(program, threads=1).run
     return (
         Form(target=target, kind=FLOAT, run=session_form(float_model, 1), workers=workers),
         Form(target=target, kind=QDQ, run=session_form(qdq, 1), workers=workers),
-        Form(target=target, kind=REFERENCE, run=reference, workers=workers),
+        Form(target=target, kind=REFERENCE, run=reference),
     )
