@@ -20,7 +20,7 @@ from subject import Subject, file_of, subject
 from toolchain.core.dtypes import Array
 from toolchain.core.samples import SampleStore
 from toolchain.graph.session import open_session
-from toolchain.numerics.metrics import sqnr_db
+from toolchain.numerics.metrics import decibels, energies
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "cifar10_resnet20", "kws_dscnn")
 THEIRS = ("MinMax", "Percentile")
@@ -69,7 +69,7 @@ def _scores(of: Subject, targets: tuple[str, ...], folder: Path, threads: int) -
     def score(model: Path, *, optimize: bool = True) -> Score:
         found = _outputs(model, samples, threads, optimize=optimize)
         same = expected.argmax(axis=1) == found.argmax(axis=1)
-        return Score(sqnr_db=sqnr_db(expected, found), agreement=float(np.mean(same)))
+        return Score(sqnr_db=decibels(*energies(expected, found)), agreement=float(np.mean(same)))
 
     scores = {}
     for built in builds:
