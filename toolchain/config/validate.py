@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.fields import names_at
-from toolchain.config.suggest import did_you_mean, listing
+from toolchain.core.suggest import did_you_mean, listing
 from toolchain.errors import Code, PluginError, Problem
 
 _WRONG_TYPE = {

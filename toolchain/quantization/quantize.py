@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from toolchain.core.registry import AlgorithmDef, AlgorithmInput, RangeMethodDef
 from toolchain.core.reports import QuantReport
 from toolchain.core.samples import SampleStore
 from toolchain.core.stats import TensorStats
+from toolchain.core.suggest import did_you_mean
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, ConfigError
 from toolchain.graph.observe import write_observed
@@ -246,14 +246,13 @@ def lookup(records: Mapping[str, Record], name: str, kind: str, where: str) -> R
     """
     if name in records:
         return records[name]
-    close = get_close_matches(name, list(records), n=1)
     raise ConfigError(
         Code.UNKNOWN_NAME,
         f"There is no {kind} of this name",
         where=where,
         got=name,
         allowed=", ".join(records),
-        hint=f"did you mean `{close[0]}`?" if close else "`tc plugins` lists what is installed",
+        hint=did_you_mean(name, records) or "`tc plugins` lists what is installed",
     )
 
 

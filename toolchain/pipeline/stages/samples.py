@@ -17,11 +17,11 @@ from toolchain.calibration.sources import (
     require_source,
     source_digest,
 )
-from toolchain.config.suggest import did_you_mean
 from toolchain.core.options import BuildOptions, Format, InputOptions, Pair
 from toolchain.core.python_file import split_name
 from toolchain.core.registry import DataReaderDef, PreprocessorDef
 from toolchain.core.samples import InputSpec, SampleStore
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, DataError, Problem
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, Prepared
