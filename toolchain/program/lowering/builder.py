@@ -6,12 +6,12 @@ import numpy as np
 
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.operators import QUANTIZE
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, CompileError
 from toolchain.numerics.affine import dequantize, quantize
 from toolchain.program.lowering.factors import Factors
 from toolchain.program.lowering.quantized import (
-    QUANTIZE,
     Quantized,
     dequantized_values,
     quantized_output,
