@@ -21,7 +21,7 @@ from subject import Subject, file_of, subject
 from toolchain.core.dtypes import Array
 from toolchain.core.samples import SampleStore
 from toolchain.graph.session import open_session
-from toolchain.numerics.metrics import sqnr_db
+from toolchain.numerics.metrics import decibels, energies
 from toolchain.pipeline.published import open_published
 
 MODELS = ("mobilenet_v2", "mobilenet_v3_small", "cifar10_resnet20", "kws_dscnn")
@@ -72,7 +72,7 @@ def _scores(of: Subject, targets: tuple[str, ...], folder: Path, threads: int) -
         found = _outputs(model, samples, threads, optimize=optimize)
         same = expected.argmax(axis=1) == found.argmax(axis=1)
         agreement = float(np.mean(same)) if classifies else math.nan
-        return Score(sqnr_db=sqnr_db(expected, found), agreement=agreement)
+        return Score(sqnr_db=decibels(*energies(expected, found)), agreement=agreement)
 
     scores = {}
     classifies = all(built.accuracy and built.accuracy.agreement is not None for built in builds)

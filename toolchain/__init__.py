@@ -7,7 +7,7 @@ The job in three lines:
     result = build("configs/quickstart.toml", targets=["riscv"])
     print(result.targets[0].accuracy)
 
-docs/api.md shows all functions: `build`, `quantize`, `run` and `evaluate`.
+docs/api.md shows all functions: `build`, `quantize`, `run`, `evaluate` and `analyze`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from tc_target_dpu import functions
 from tc_target_dpu import rules as own
 from toolchain.api import (
     BiasRule,
-    Constraint,
     DType,
     OpSupport,
     Platform,
@@ -15,7 +14,6 @@ from toolchain.api import (
     Rounding,
     ScaleKind,
     ShiftLimits,
-    Support,
     TargetSpec,
 )
 from toolchain.core import constraints as rule
@@ -30,17 +28,9 @@ _POOL = 256
 _LARGEST = 16
 
 
-def _compute(*constraints: Constraint) -> OpSupport:
-    return OpSupport(constraints=(rule.static_shape, *constraints))
-
-
-def _move(*constraints: Constraint) -> OpSupport:
-    return OpSupport(support=Support.MOVE, constraints=(rule.static_shape, *constraints))
-
-
 _FUNCTIONS = {
-    "Relu": _compute(),
-    "Clip": _compute(own.relu6),
+    "Relu": rule.computed(),
+    "Clip": rule.computed(own.relu6),
     "LeakyRelu": OpSupport(
         constraints=(rule.static_shape, own.slope_of_a_tenth), function=functions.leaky_relu
     ),
@@ -76,14 +66,14 @@ _POOLING = (
 
 _FIXED = {
     **_FUNCTIONS,
-    "AveragePool": _compute(*_POOLING, window.uniform_average),
-    "GlobalAveragePool": _compute(window.spatial_axes(1, 2), window.kernel_at_most(_POOL)),
-    "MaxPool": _move(rule.single_output, *_POOLING),
-    "GlobalMaxPool": _move(window.kernel_at_most(_POOL)),
-    "Concat": _move(),
-    "Pad": _move(rule.constant_parameters, own.zero_fill),
+    "AveragePool": rule.computed(*_POOLING, window.uniform_average),
+    "GlobalAveragePool": rule.computed(window.spatial_axes(1, 2), window.kernel_at_most(_POOL)),
+    "MaxPool": rule.moved(rule.single_output, *_POOLING),
+    "GlobalMaxPool": rule.moved(window.kernel_at_most(_POOL)),
+    "Concat": rule.moved(),
+    "Pad": rule.moved(rule.constant_parameters, own.zero_fill),
     **{
-        name: _move(rule.constant_parameters)
+        name: rule.moved(rule.constant_parameters)
         for name in "Reshape Flatten Squeeze Unsqueeze Identity".split()
     },
 }
@@ -101,18 +91,18 @@ def _limited(parallel: int) -> dict[str, OpSupport]:
     )
     matrix = own.matrix_columns(parallel, _BANK_DEPTH)
     return {
-        "Conv": _compute(
+        "Conv": rule.computed(
             *convolution,
             own.kernel_range,
             window.strides_at_most(8, 8),
             window.padding_within_kernel,
             own.weights_per_bank(parallel, _BANK_DEPTH),
         ),
-        "ConvTranspose": _compute(*convolution, window.no_dilation, own.kernel_per_stride),
-        "Gemm": _compute(rule.gemm_form, rule.constant_weight, rule.gemm_bias, matrix),
-        "MatMul": _compute(rule.matmul_operands, rule.constant_weight, matrix),
-        "Add": _compute(own.element_channels(parallel)),
-        "Mul": _compute(own.element_channels(parallel)),
+        "ConvTranspose": rule.computed(*convolution, window.no_dilation, own.kernel_per_stride),
+        "Gemm": rule.computed(rule.gemm_form, rule.constant_weight, rule.gemm_bias, matrix),
+        "MatMul": rule.computed(rule.matmul_operands, rule.constant_weight, matrix),
+        "Add": rule.computed(own.element_channels(parallel)),
+        "Mul": rule.computed(own.element_channels(parallel)),
     }
 
 

@@ -5,7 +5,6 @@ The vendor's `.bie` and `.nef` are not written: no device program is made here.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from toolchain.api import Code, CompiledArtifact, Problem
 from toolchain.errors import CompileError
 from toolchain.graph.stored import StoredTensor, StoredTensors
 from toolchain.graph.view import read_view
-from toolchain.program.package import write_basics
+from toolchain.program.package import write_basics, write_json
 
 if TYPE_CHECKING:
     from toolchain.plugin.requests import CompileRequest
@@ -49,8 +48,7 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
         "quantization": str(quantization),
         "tensors": {tensor.name: _fields(tensor) for tensor in tensors},
     }
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    (request.folder / radix).write_text(text, encoding="utf-8")
+    write_json(request.folder / radix, content)
     files[radix] = "radix and scale of every tensor"
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 

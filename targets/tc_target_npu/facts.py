@@ -6,7 +6,6 @@ from tc_target_npu import rules as own
 from tc_target_npu.options import MODES
 from toolchain.api import (
     BiasRule,
-    Constraint,
     DType,
     OpSupport,
     PerChannel,
@@ -14,7 +13,6 @@ from toolchain.api import (
     QuantSpec,
     Requantization,
     Rounding,
-    Support,
     TargetSpec,
 )
 from toolchain.core import constraints as rule
@@ -24,14 +22,6 @@ _PROBABILITY = (0.0, 255.0 / 256.0)
 """Range of Softmax and Sigmoid on 8 bits: scale 1/256 and every probability below 1 is distinct."""
 
 
-def _compute(*constraints: Constraint) -> OpSupport:
-    return OpSupport(constraints=(rule.static_shape, *constraints))
-
-
-def _move(*constraints: Constraint) -> OpSupport:
-    return OpSupport(support=Support.MOVE, constraints=(rule.static_shape, *constraints))
-
-
 _UNARY = (
     "Relu Clip HardSigmoid HardSwish Swish Gelu Tanh Elu LeakyRelu Mish Softplus Abs Exp Sqrt Erf "
     "Ceil Sin"
@@ -39,51 +29,54 @@ _UNARY = (
 _UNARY_OF_SOME = "Floor Round Cos".split()
 
 _OPS: dict[str, OpSupport] = {
-    "Conv": _compute(rule.conv_rank, rule.constant_weight, rule.constant_bias),
-    "ConvTranspose": _compute(
+    "Conv": rule.computed(rule.conv_rank, rule.constant_weight, rule.constant_bias),
+    "ConvTranspose": rule.computed(
         rule.conv_transpose_rank,
         rule.constant_weight,
         rule.constant_bias,
         window.no_dilation,
         window.output_padding_within_pads,
     ),
-    "Gemm": _compute(rule.gemm_form, rule.constant_weight, rule.gemm_bias),
-    "MatMul": _compute(rule.matmul_operands),
-    "Add": _compute(),
-    "Sub": _compute(),
-    "Mul": _compute(own.no_factor_one),
-    "Div": _compute(rule.constant_parameters, own.no_factor_one),
-    "Max": _compute(rule.constant_parameters),
-    "Min": _compute(rule.constant_parameters),
-    "Pow": _compute(rule.scalar_exponent),
-    "PRelu": _compute(rule.slope_per_channel),
-    "AveragePool": _compute(rule.average_pool_padding),
-    "GlobalAveragePool": _compute(),
-    **{name: _compute(rule.constant_parameters) for name in (*_UNARY, *_UNARY_OF_SOME)},
+    "Gemm": rule.computed(rule.gemm_form, rule.constant_weight, rule.gemm_bias),
+    "MatMul": rule.computed(rule.matmul_operands),
+    "Add": rule.computed(),
+    "Sub": rule.computed(),
+    "Mul": rule.computed(own.no_factor_one),
+    "Div": rule.computed(rule.constant_parameters, own.no_factor_one),
+    "Max": rule.computed(rule.constant_parameters),
+    "Min": rule.computed(rule.constant_parameters),
+    "Pow": rule.computed(rule.scalar_exponent),
+    "PRelu": rule.computed(rule.slope_per_channel),
+    "AveragePool": rule.computed(rule.average_pool_padding),
+    "GlobalAveragePool": rule.computed(),
+    **{name: rule.computed(rule.constant_parameters) for name in (*_UNARY, *_UNARY_OF_SOME)},
     "Sigmoid": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
     "Softmax": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
-    "LogSoftmax": _compute(),
-    "LayerNormalization": _compute(rule.constant_parameters, rule.single_output, rule.last_axis),
-    "RMSNormalization": _compute(rule.constant_parameters, rule.last_axis),
-    "InstanceNormalization": _compute(rule.constant_parameters),
-    "GroupNormalization": _compute(rule.constant_parameters),
-    "LpNormalization": _compute(rule.last_axis, own.norm_of_one_or_two),
+    "LogSoftmax": rule.computed(),
+    "LayerNormalization": rule.computed(
+        rule.constant_parameters, rule.single_output, rule.last_axis
+    ),
+    "RMSNormalization": rule.computed(rule.constant_parameters, rule.last_axis),
+    "InstanceNormalization": rule.computed(rule.constant_parameters),
+    "GroupNormalization": rule.computed(rule.constant_parameters),
+    "LpNormalization": rule.computed(rule.last_axis, own.norm_of_one_or_two),
     **{
-        name: _compute(rule.constant_parameters) for name in "ReduceMean ReduceSum ReduceL2".split()
+        name: rule.computed(rule.constant_parameters)
+        for name in "ReduceMean ReduceSum ReduceL2".split()
     },
-    "ReduceMax": _move(rule.constant_parameters),
-    "ReduceMin": _move(rule.constant_parameters),
-    "ArgMax": _compute(own.first_index),
-    "ArgMin": _compute(own.first_index),
-    "Resize": _move(rule.resize_form, rule.linear_or_nearest, own.nearest_by_ceil),
-    "MaxPool": _move(rule.single_output, window.no_dilation),
-    "GlobalMaxPool": _move(),
-    "Concat": _move(),
-    "Gather": _move(rule.indices_of_one_axis),
-    "Pad": _move(rule.constant_parameters, rule.constant_fill),
-    "DepthToSpace": _move(own.depth_first),
+    "ReduceMax": rule.moved(rule.constant_parameters),
+    "ReduceMin": rule.moved(rule.constant_parameters),
+    "ArgMax": rule.computed(own.first_index),
+    "ArgMin": rule.computed(own.first_index),
+    "Resize": rule.moved(rule.resize_form, rule.linear_or_nearest, own.nearest_by_ceil),
+    "MaxPool": rule.moved(rule.single_output, window.no_dilation),
+    "GlobalMaxPool": rule.moved(),
+    "Concat": rule.moved(),
+    "Gather": rule.moved(rule.indices_of_one_axis),
+    "Pad": rule.moved(rule.constant_parameters, rule.constant_fill),
+    "DepthToSpace": rule.moved(own.depth_first),
     **{
-        name: _move(rule.constant_parameters)
+        name: rule.moved(rule.constant_parameters)
         for name in (
             "Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Expand Tile SpaceToDepth "
             "Identity"
@@ -94,8 +87,8 @@ _OPS: dict[str, OpSupport] = {
 _NOT_ON_AX620E = dict.fromkeys(
     (*_UNARY_OF_SOME, *"LogSoftmax RMSNormalization GroupNormalization ReduceMin Tile".split())
 )
-_NOT_ON_AX615 = {**_NOT_ON_AX620E, "ReduceSum": None, "Neg": _compute()}
-_ON_V6 = {"DepthToSpace": _move(), "Neg": _compute()}
+_NOT_ON_AX615 = {**_NOT_ON_AX620E, "ReduceSum": None, "Neg": rule.computed()}
+_ON_V6 = {"DepthToSpace": rule.moved(), "Neg": rule.computed()}
 
 _WITHOUT_INT4 = (DType.INT8, DType.FLOAT32)
 

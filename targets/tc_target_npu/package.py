@@ -5,14 +5,13 @@ The vendor's compiled model is not written: no device program is made here.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tc_target_npu.options import HARDWARE
 from toolchain.api import CompiledArtifact, TargetSpec, traits
 from toolchain.graph.stored import NodeTensors, StoredTensor, StoredTensors
 from toolchain.graph.view import read_view
-from toolchain.program.package import write_basics
+from toolchain.program.package import write_basics, write_json
 
 if TYPE_CHECKING:
     from toolchain.plugin.requests import CompileRequest
@@ -53,8 +52,7 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
         ),
     }
     for name, (content, what) in sidecars.items():
-        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-        (request.folder / name).write_text(text, encoding="utf-8")
+        write_json(request.folder / name, content)
         files[name] = what
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 

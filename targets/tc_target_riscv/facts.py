@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from toolchain.api import (
     BiasRule,
-    Constraint,
     DType,
     OpSupport,
     PerChannel,
@@ -12,7 +11,6 @@ from toolchain.api import (
     QuantSpec,
     Requantization,
     Rounding,
-    Support,
     TargetSpec,
 )
 from toolchain.core import constraints as rule
@@ -21,44 +19,38 @@ _PROBABILITY = (0.0, 255.0 / 256.0)
 """Range of Softmax and Sigmoid on 8 bits: scale 1/256 and every probability below 1 is distinct."""
 
 
-def _compute(*constraints: Constraint) -> OpSupport:
-    return OpSupport(constraints=(rule.static_shape, *constraints))
-
-
-def _move(*constraints: Constraint) -> OpSupport:
-    return OpSupport(support=Support.MOVE, constraints=(rule.static_shape, *constraints))
-
-
 _UNARY = (
     "Relu Clip Sigmoid HardSigmoid HardSwish Swish Gelu Tanh Elu Selu Celu LeakyRelu Mish Softplus "
     "Softsign ThresholdedRelu PRelu Abs Neg Exp Log Sqrt Erf Sign Floor Ceil Round Reciprocal"
 ).split()
 
 _OPS: dict[str, OpSupport] = {
-    "Conv": _compute(rule.conv_rank, rule.constant_weight, rule.constant_bias),
-    "ConvTranspose": _compute(rule.conv_transpose_rank, rule.constant_weight, rule.constant_bias),
-    "Gemm": _compute(rule.gemm_form, rule.constant_weight, rule.gemm_bias),
-    "MatMul": _compute(rule.matmul_operands),
-    "Add": _compute(),
-    "Sub": _compute(),
-    "Mul": _compute(),
-    "AveragePool": _compute(rule.average_pool_padding),
-    "GlobalAveragePool": _compute(),
-    **{name: _compute(rule.constant_parameters) for name in _UNARY},
+    "Conv": rule.computed(rule.conv_rank, rule.constant_weight, rule.constant_bias),
+    "ConvTranspose": rule.computed(
+        rule.conv_transpose_rank, rule.constant_weight, rule.constant_bias
+    ),
+    "Gemm": rule.computed(rule.gemm_form, rule.constant_weight, rule.gemm_bias),
+    "MatMul": rule.computed(rule.matmul_operands),
+    "Add": rule.computed(),
+    "Sub": rule.computed(),
+    "Mul": rule.computed(),
+    "AveragePool": rule.computed(rule.average_pool_padding),
+    "GlobalAveragePool": rule.computed(),
+    **{name: rule.computed(rule.constant_parameters) for name in _UNARY},
     "Sigmoid": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
     "Softmax": OpSupport(constraints=(rule.static_shape,), output_range=_PROBABILITY),
     **{
-        name: _compute(rule.constant_parameters, rule.single_output)
+        name: rule.computed(rule.constant_parameters, rule.single_output)
         for name in ("LayerNormalization", "InstanceNormalization", "GroupNormalization")
     },
-    **{name: _compute(rule.constant_parameters) for name in ("ReduceMean", "ReduceSum")},
-    **{name: _move(rule.constant_parameters) for name in ("ReduceMax", "ReduceMin")},
-    "Resize": _move(rule.resize_form),
-    "MaxPool": _move(rule.single_output),
-    "GlobalMaxPool": _move(),
-    "Concat": _move(),
+    **{name: rule.computed(rule.constant_parameters) for name in ("ReduceMean", "ReduceSum")},
+    **{name: rule.moved(rule.constant_parameters) for name in ("ReduceMax", "ReduceMin")},
+    "Resize": rule.moved(rule.resize_form),
+    "MaxPool": rule.moved(rule.single_output),
+    "GlobalMaxPool": rule.moved(),
+    "Concat": rule.moved(),
     **{
-        name: _move(rule.constant_parameters)
+        name: rule.moved(rule.constant_parameters)
         for name in (
             "Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Pad Gather Expand Tile "
             "DepthToSpace SpaceToDepth Identity"

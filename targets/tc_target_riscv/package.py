@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from tc_target_riscv.validate import validate_package
 from toolchain.api import CompiledArtifact
 from toolchain.graph.stored import StoredTensors
 from toolchain.graph.view import read_view
-from toolchain.program.package import write_basics
+from toolchain.program.package import write_basics, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,4 +55,4 @@ def _write_params(graph: GraphView, path: Path) -> None:
         }
         for name, tensor in StoredTensors(graph).by_integers.items()
     }
-    path.write_text(json.dumps(tensors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(path, tensors)

@@ -48,7 +48,7 @@ def test_the_float_detector_is_as_good_as_its_authors_say() -> None:
     files = sorted((folder / "images").iterdir())
     source = LabelSource(data=str(folder / "images"), labels=None, names=[f.name for f in files])
     truths = box_labels(source)
-    metric = load_user_object(f"{CONFIGS / 'fastestdet_metric.py'}:METRIC", "metric").value
+    metric = load_user_object(CONFIGS / "fastestdet_metric.py", "METRIC", "metric").value
     assert isinstance(metric, MetricDef)
     assert metric.evidence is not None
     assert metric.score is not None

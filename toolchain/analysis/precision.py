@@ -22,8 +22,9 @@ from toolchain.core.reports import AnalysisReport, LayerRow
 from toolchain.core.samples import SampleStore
 from toolchain.graph.view import read_view
 from toolchain.numerics.affine import stored_bounds
-from toolchain.numerics.agreement import Agreement, sqnr_of
+from toolchain.numerics.agreement import Agreement
 from toolchain.numerics.histogram import Histogram
+from toolchain.numerics.metrics import decibels
 from toolchain.program.records import Program
 
 
@@ -151,7 +152,7 @@ def _weight_rows(weights: Iterator[Weight], options: AnalysisOptions) -> Iterato
             quantized_dtype=str(params.spec.dtype),
             cosine=found.cosine,
             mse=found.noise / max(found.count, 1),
-            sqnr_db=sqnr_of(found.signal, found.noise),
+            sqnr_db=decibels(found.signal, found.noise),
             noise_to_signal=ratio,
             rounding=ratio,
             clipping=0.0,

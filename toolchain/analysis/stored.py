@@ -8,6 +8,7 @@ import numpy as np
 
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView
+from toolchain.core.operators import QUANTIZE
 from toolchain.core.quant import QuantParams
 from toolchain.program.lowering.quantized import dequantized_values
 from toolchain.program.records import Program
@@ -48,7 +49,7 @@ def stored_tensors(graph: GraphView, program: Program) -> list[Stored]:
         use.node.outputs[0].name: value.name
         for value in graph.inputs
         for use in graph.uses(value.name)
-        if use.node.op_type == "QuantizeLinear"
+        if use.node.op_type == QUANTIZE
     }
     found = {
         stored.name: Stored(

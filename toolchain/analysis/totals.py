@@ -12,8 +12,9 @@ from toolchain.analysis.layers import Layer
 from toolchain.analysis.pairs import Pair, divided
 from toolchain.core.dtypes import Array
 from toolchain.numerics.affine import fake_quantize, stored_bounds
-from toolchain.numerics.agreement import SIGNAL_FLOOR, Agreement, energy, sqnr_of
+from toolchain.numerics.agreement import SIGNAL_FLOOR, Agreement, energy
 from toolchain.numerics.histogram import Histogram
+from toolchain.numerics.metrics import decibels
 
 BINS = 32
 """Bins of a report's histogram, as XQuant has them."""
@@ -117,7 +118,7 @@ class Totals:
     @property
     def sqnr_db(self) -> float:
         """Signal over noise, each summed over all samples, in dB."""
-        return sqnr_of(self._signal, self._noise)
+        return decibels(self._signal, self._noise)
 
     @property
     def rounding(self) -> float:

@@ -13,10 +13,10 @@ from toolchain.analysis.evaluation import RunFunction
 from toolchain.analysis.forms import session_form
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, ValueView
+from toolchain.core.operators import DEQUANTIZE, QUANTIZE
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.view import read_view
 from toolchain.program.interpreter import Interpreter
-from toolchain.program.lowering.quantized import DEQUANTIZE, QUANTIZE
 from toolchain.program.records import Program
 
 

@@ -23,7 +23,7 @@ from pathlib import PurePosixPath
 from threading import Lock
 from typing import IO, TYPE_CHECKING
 
-from toolchain.calibration.members import Member
+from toolchain.calibration.members import Member, unreadable
 from toolchain.errors import Code, DataError, Problem
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def archive_members(path: Path, limits: ArchiveLimits = LIMITS) -> list[Member]:
             return zip_members(path, str(path), limits)
         return _tar_members(path, limits)
     except BROKEN as error:
-        raise _unreadable(str(path), error) from error
+        raise unreadable(path, error, "archive") from error
 
 
 def zip_members(file: Path | IO[bytes], where: str, limits: ArchiveLimits = LIMITS) -> list[Member]:
@@ -193,7 +193,7 @@ def _members(
         try:
             return load(entry)
         except BROKEN as error:
-            raise _unreadable(place, error) from error
+            raise unreadable(place, error, "archive") from error
 
     found = []
     for entry in entries:
@@ -297,12 +297,3 @@ def _is_litter(name: str) -> bool:
 def _listing(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def _unreadable(where: str, error: BaseException) -> DataError:
-    return DataError(
-        Code.DATA_UNREADABLE,
-        f"The archive cannot be read: {error}",
-        where=where,
-        hint="check that it is complete and of the kind its name says",
-    )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolchain.calibration.findings import Figures, figures_of
-from toolchain.calibration.functions import UserFunction, load_function, split_function
+from toolchain.calibration.functions import UserFunction, load_function
 from toolchain.calibration.readers import MemberReader
 from toolchain.calibration.sources import Sources, open_source, paths_of
 from toolchain.core.options import PRESETS, InputOptions
+from toolchain.core.python_file import split_name
 from toolchain.core.registry import SampleReader, SourceKind
 from toolchain.core.samples import InputSpec
 from toolchain.errors import Code, ConfigError, DataError, ToolchainError
@@ -112,8 +114,8 @@ def _is_image(preprocess: str, reader: SampleReader) -> bool:
 
 
 def _function(options: InputOptions) -> UserFunction | None:
-    split = split_function(options.preprocess)
-    return None if split is None else load_function(*split)
+    split = split_name(options.preprocess)
+    return None if split is None else load_function(Path(split[0]), split[1])
 
 
 def _plain_maker(

@@ -6,30 +6,24 @@ list of file names and a dictionary that describes the input (two parameters).
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import re
-import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain.calibration.preprocess import cast_to
+from toolchain.core.python_file import PythonFile, split_name
 from toolchain.errors import Code, DataError, ToolchainError
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
     from toolchain.core.options import InputOptions
     from toolchain.core.samples import InputSpec
-
-_FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<name>[^/\\:]*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,36 +83,26 @@ class UserFunction:
         )
 
 
-def split_function(text: str) -> tuple[Path, str] | None:
-    """File and name of `file.py:name`; None for everything else."""
-    match = _FUNCTION.fullmatch(text)
-    return (Path(match["file"]), match["name"]) if match else None
-
-
 def function_digest(text: str) -> str | None:
     """SHA-256 of the source of `file.py:name`, for cache keys; None if it names no function.
 
     Raises:
         DataError: PREPROCESS_FAILED if the file cannot be read.
     """
-    split = split_function(text)
-    return None if split is None else hashlib.sha256(_source(split[0])).hexdigest()
+    split = split_name(text)
+    return None if split is None else _read(Path(split[0])).digest
 
 
 def load_function(file: Path, name: str) -> UserFunction:
     """Run the file as a module of its own, and take a function of it.
 
-    Modules beside the file cannot be imported: a change of theirs would not be seen by the cache.
-
     Raises:
         DataError: PREPROCESS_FAILED if the file cannot be read or run, or has no such function of
             one or two parameters.
     """
-    module = ModuleType(f"tc_function_{file.stem}")
-    module.__file__ = str(file)
-    with guarded(file, "The file of the function cannot be run"), _known(module):
-        # Not by an import: that would take bytecode of an older source for this one.
-        exec(compile(_source(file), str(file), "exec"), vars(module))  # noqa: S102 - the user's own
+    source = _read(file)
+    with guarded(file, "The file of the function cannot be run"):
+        module = source.run()
     found = getattr(module, name, None)
     if not callable(found):
         known = sorted(
@@ -187,19 +171,9 @@ class guarded:  # noqa: N801 - a context manager, called like a function
         return (lines[-1] if lines else 1) or 1
 
 
-@contextmanager
-def _known(module: ModuleType) -> Iterator[None]:
-    """Python finds the module while it runs, as dataclasses in it need."""
-    sys.modules[module.__name__] = module
+def _read(file: Path) -> PythonFile:
     try:
-        yield
-    finally:
-        del sys.modules[module.__name__]
-
-
-def _source(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
+        return PythonFile.read(file)
     except OSError as error:
         raise DataError(
             Code.PREPROCESS_FAILED,

@@ -76,11 +76,11 @@ def list_entries(path: Path) -> list[tuple[str, Path]]:
     return [(line, path.parent / line) for line in lines if line and not line.startswith("#")]
 
 
-def unreadable(place: Path | str, error: BaseException) -> DataError:
-    """The error of a file that is there but cannot be read."""
+def unreadable(place: Path | str, error: BaseException, what: str = "file") -> DataError:
+    """The error of a file, or `what` it is, that is there but cannot be read."""
     return DataError(
         Code.DATA_UNREADABLE,
-        f"The file cannot be read: {error}",
+        f"The {what} cannot be read: {error}",
         where=str(place),
         hint="check that it is complete and of the kind its name says",
     )

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def analyze(  # noqa: PLR0913 - one parameter per option
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Folder of a target, or of several, built.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="A target's folder, as build/NAME/riscv, or that of all."
+        ),
     ],
     *,
     mode: Annotated[

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolchain.cli.failures import tell
 from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
-from toolchain.cli.settings import SetOption, Settings, TargetOption
+from toolchain.cli.settings import ConfigOption, OutputOption, SetOption, Settings, TargetOption
 from toolchain.errors import CheckFailed, Code, Problem
 
 if TYPE_CHECKING:
@@ -32,12 +31,12 @@ class Stage(StrEnum):
 
 def build(  # noqa: PLR0913 - one parameter per option
     *,
-    config: Annotated[Path, typer.Option("--config", "-c", help="Config file (TOML, JSON, YAML).")],
+    config: ConfigOption,
     target: TargetOption = None,
     assignments: SetOption = None,
     until: Annotated[Stage | None, typer.Option(help="Stop behind this stage.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
-    samples: Annotated[int | None, typer.Option(help="How many samples to calibrate on.")] = None,
+    output: OutputOption = None,
+    samples: Annotated[int | None, typer.Option(help="How many samples are calibrated on.")] = None,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from toolchain.config.suggest import did_you_mean, listing
+from toolchain.core.suggest import did_you_mean, listing
 from toolchain.errors import Code, ConfigError, Problem
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from toolchain.cli.output import Format, FormatOption, Output
-from toolchain.cli.settings import SetOption, Settings, TargetOption
+from toolchain.cli.settings import ConfigOption, OutputOption, SetOption, Settings, TargetOption
 
 
 def clean(
-    config: Annotated[Path, typer.Option("--config", "-c", help="Config file of the build.")],
+    config: ConfigOption,
     cache: Annotated[
         bool, typer.Option("--cache", help="Only the cache; keep the results.")
     ] = False,
     target: TargetOption = None,
     assignments: SetOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
+    output: OutputOption = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Remove the output of a build, or only its cache."""

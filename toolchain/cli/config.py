@@ -31,7 +31,10 @@ def init(
         Path | None,
         typer.Option("--output", "-o", help="File to write; MODEL.toml here where left out."),
     ] = None,
-    target: TargetOption = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", "-t", help="Target to write it for; several times for more."),
+    ] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Write a commented config for a model; an existing file is left alone."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolchain.cli.output import Format, Output, QuietOption, VerboseOption
-from toolchain.cli.settings import SetOption, Settings, TargetOption
+from toolchain.cli.settings import ConfigOption, OutputOption, SetOption, Settings, TargetOption
 
 if TYPE_CHECKING:
     from toolchain.plugin.manager import PluginManager
@@ -38,13 +38,14 @@ SeedOption = Annotated[
     int | None, typer.Option(min=0, help="Draw the samples at random, with this seed.")
 ]
 FormOption = Annotated[
-    EvalFormat, typer.Option("--format", help="json or csv on stdout, and no tables.")
+    EvalFormat,
+    typer.Option("--format", help="json and csv write all data to stdout, and no tables."),
 ]
 
 
 def evaluate(  # noqa: PLR0913 - one parameter per option
     *,
-    config: Annotated[Path, typer.Option("--config", "-c", help="Config file (TOML, JSON, YAML).")],
+    config: ConfigOption,
     data: DataOption = None,
     labels: Annotated[str | None, typer.Option(help="Labels instead of the config's.")] = None,
     metric: MetricOption = None,
@@ -52,7 +53,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     seed: SeedOption = None,
     target: TargetOption = None,
     assignments: SetOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Output folder.")] = None,
+    output: OutputOption = None,
     form: FormOption = EvalFormat.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,

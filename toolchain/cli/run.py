@@ -35,7 +35,8 @@ def run(
     ],
     inputs: InputsOption,
     runner: Annotated[
-        RunnerName, typer.Option(help="float and qdq run in onnxruntime.")
+        RunnerName,
+        typer.Option(help="Which form of the model is run; float and qdq run in onnxruntime."),
     ] = RunnerName.REFERENCE,
     dump: DumpOption = None,
     form: FormatOption = Format.TEXT,

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from toolchain.config.resolve import ResolvedConfig
     from toolchain.plugin.manager import PluginManager
 
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="Config file (TOML, JSON, YAML).")
+]
 TargetOption = Annotated[
     list[str] | None,
-    typer.Option("--target", "-t", help="Target to build for; may be given several times."),
+    typer.Option("--target", "-t", help="Target instead of the config's; several times for more."),
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Output folder instead of the config's.")
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -12,7 +12,8 @@ from toolchain.cli.output import Format, FormatOption, Output, VerboseOption
 
 def targets(
     name: Annotated[
-        str | None, typer.Argument(help="Target whose facts to show; all in brief without it.")
+        str | None,
+        typer.Argument(metavar="NAME", help="Target whose facts to show; all in brief without it."),
     ] = None,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,

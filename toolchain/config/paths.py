@@ -10,6 +10,7 @@ from pathlib import Path
 
 from toolchain.config import dotted
 from toolchain.config.settings import Setting, Tree
+from toolchain.core.python_file import split_name
 from toolchain.errors import Code, ConfigError, Problem
 
 _FILE_NAMES = {
@@ -26,7 +27,6 @@ _FILE_NAMES = {
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _FUNCTIONS = {("input", "preprocess"), ("evaluation", "metric")}
 """Keys of options that may name something in a Python file: `file.py:name`."""
-_FUNCTION = re.compile(r"(.+\.py)(:[^:/\\]*)", re.DOTALL)
 _KEYED = re.compile(r"(.*\.npz)(:[^:/\\]*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -107,6 +107,6 @@ def _file_name(path: dotted.Path, text: str) -> tuple[str | None, str]:
     keys = tuple(part for part in path if isinstance(part, str))
     own = keys[2:] if keys[:1] == ("target",) else keys
     if own in _FUNCTIONS:
-        split = _FUNCTION.fullmatch(text)
-        return (None, "") if split is None else (split[1], split[2])
+        split = split_name(text)
+        return (None, "") if split is None else (split[0], f":{split[1]}")
     return (text if any(own[: len(name)] == name for name in _FILE_NAMES) else None), ""

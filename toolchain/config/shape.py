@@ -19,9 +19,9 @@ from toolchain.config.settings import (
     tree_of,
     without,
 )
-from toolchain.config.suggest import did_you_mean, listing
 from toolchain.config.validate import Validator
 from toolchain.core.options import BuildOptions
+from toolchain.core.suggest import did_you_mean, listing
 from toolchain.core.target import TargetDef
 from toolchain.errors import Code, PluginError, Problem
 

@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.fields import names_at
-from toolchain.config.suggest import did_you_mean, listing
 from toolchain.config.vendor_names import vendor_hint
+from toolchain.core.suggest import did_you_mean, listing
 from toolchain.errors import Code, PluginError, Problem
 
 _WRONG_TYPE = {

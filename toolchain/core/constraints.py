@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from toolchain.core.graph_view import NodeView
 from toolchain.core.operators import traits
-from toolchain.core.target import Constraint, Measured, stated
+from toolchain.core.target import Constraint, Measured, OpSupport, Support, stated
+
+
+def computed(*constraints: Constraint) -> OpSupport:
+    """An operator computed on integers, of static shape and where `constraints` hold."""
+    return OpSupport(constraints=(static_shape, *constraints))
+
+
+def moved(*constraints: Constraint) -> OpSupport:
+    """An operator that only moves integers, of static shape and where `constraints` hold."""
+    return OpSupport(support=Support.MOVE, constraints=(static_shape, *constraints))
 
 
 def constant_weight(node: NodeView) -> Measured:

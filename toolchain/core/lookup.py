@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TypeVar
 
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, Problem
 
 Record = TypeVar("Record")
@@ -24,12 +24,11 @@ def lookup(records: Mapping[str, Record], name: str, kind: str, where: str) -> R
 
 def unknown_name(names: Mapping[str, object], name: str, kind: str, where: str) -> Problem:
     """The problem of a `name` that none of `names` is; `kind` says in words what they name."""
-    close = get_close_matches(name, list(names), n=1)
     return Problem(
         code=Code.UNKNOWN_NAME,
         message=f"There is no {kind} of this name",
         where=where,
         got=name,
         allowed=", ".join(names),
-        hint=f"did you mean `{close[0]}`?" if close else "`tc plugins` lists what is installed",
+        hint=did_you_mean(name, names) or "`tc plugins` lists what is installed",
     )

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from toolchain.core.graph_view import NodeView, ValueView
 
 
+QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpTraits:
     """How one operator uses its inputs.

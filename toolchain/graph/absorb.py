@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.core.dtypes import Array, DType
+from toolchain.core.operators import DEQUANTIZE, QUANTIZE
 from toolchain.core.quant import (
     Granularity,
     PerBlock,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     import onnx_ir as ir
 
-_QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 _FLOAT_SUFFIX = "/float"
 """What `toolchain.graph.qdq` puts behind the name of a value in front of its Q."""
 _BOTH_SIGNS = frozenset({"Add", "Conv", "ConvTranspose", "Gemm", "MatMul", "Mul", "Sub"})
@@ -91,12 +91,12 @@ class _Absorber:
 
     def visit(self, node: ir.Node) -> None:
         """Absorb `node` and what belongs to it, if it is part of a pair."""
-        if node.op_type == _DEQUANTIZE:
+        if node.op_type == DEQUANTIZE:
             integers = constant_of(node.inputs[0])
             params = None if integers is None else self._params(node)
             if integers is not None and params is not None:
                 self._absorb_constant(node, integers, params)
-        elif node.op_type == _QUANTIZE:
+        elif node.op_type == QUANTIZE:
             readers = self._dequantizers(node)
             params = self._params(node) if readers else None
             if params is not None and all(_same(params, self._params(r)) for r in readers):
@@ -167,7 +167,7 @@ class _Absorber:
         output = node.outputs[0]
         readers = [use.node for use in output.uses() if use.idx == 0]
         whole = len(readers) == len(output.uses()) and not output.is_graph_output()
-        return readers if whole and all(r.op_type == _DEQUANTIZE for r in readers) else []
+        return readers if whole and all(r.op_type == DEQUANTIZE for r in readers) else []
 
     def _params(self, node: ir.Node) -> QuantParams | None:
         """The numbers of a Q or DQ node; None where they are computed or no integers are meant."""
@@ -236,7 +236,7 @@ def _blocks_misfit(node: ir.Node, scale: Array) -> bool:
 
 def _stored_type(node: ir.Node, point: Array | None) -> DType:
     """The integer type of a Q or DQ node; FLOAT32 where it stores something else."""
-    value = node.inputs[0] if node.op_type == _DEQUANTIZE else node.outputs[0]
+    value = node.inputs[0] if node.op_type == DEQUANTIZE else node.outputs[0]
     zero_point = node.inputs[2] if len(node.inputs) > 2 else None
     for known in (zero_point, value):
         if known is not None and known.dtype is not None:

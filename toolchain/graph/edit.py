@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from toolchain.core.dtypes import Array, DType
 
 
-def find_node(model: ir.Model, name: str) -> ir.Node:
-    """The node of that name; InternalError where there is none."""
-    for node in model.graph:
-        if node.name == name:
-            return node
-    raise InternalError(Code.INTERNAL, f"There is no node {name!r}")
-
-
 def unique_name(model: ir.Model, wish: str) -> str:
     """`wish`, or with a number behind it where a value of the main graph has that name."""
     taken = {value.name for value in model.graph.inputs} | set(model.graph.initializers)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.core.operators import TRAITS
+from toolchain.core.operators import QUANTIZE, TRAITS
 from toolchain.graph.attributes import int_of
 from toolchain.graph.edit import add_initializer, insert_node
 from toolchain.graph.tensors import constant_of
@@ -107,7 +107,7 @@ def _before_quantize(value: ir.Value) -> bool:
     pending = [value]
     while pending:
         for use in pending.pop().uses():
-            if use.node.op_type == "QuantizeLinear":
+            if use.node.op_type == QUANTIZE:
                 return True
             if use.node.op_type in _TRANSPARENT:
                 pending.extend(use.node.outputs)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolchain.core.reports import SurgeryRow
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, Problem
-from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

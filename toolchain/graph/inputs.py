@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.core.dtypes import DType
 from toolchain.core.samples import InputSpec
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, ModelError, Problem
 from toolchain.graph.read import read_proto
 from toolchain.graph.tensors import dtype_of
@@ -153,21 +153,18 @@ def _unknown_names(
     found: Sequence[ModelInput], shapes: Mapping[str, tuple[int, ...]]
 ) -> list[Problem]:
     names = [item.name for item in found]
-    problems = []
-    for name in shapes:
-        if name not in names:
-            close = get_close_matches(name, names, n=1)
-            problems.append(
-                Problem(
-                    code=Code.UNKNOWN_NAME,
-                    message="The model has no such input",
-                    where="input.name",
-                    got=name,
-                    allowed=", ".join(names),
-                    hint=f"did you mean {close[0]!r}?" if close else None,
-                )
-            )
-    return problems
+    return [
+        Problem(
+            code=Code.UNKNOWN_NAME,
+            message="The model has no such input",
+            where="input.name",
+            got=name,
+            allowed=", ".join(names),
+            hint=did_you_mean(name, names),
+        )
+        for name in shapes
+        if name not in names
+    ]
 
 
 def _contradictions(

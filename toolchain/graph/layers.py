@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from toolchain.core.artifacts import ModelArtifact
 from toolchain.core.dtypes import Array
+from toolchain.core.operators import QUANTIZE
 from toolchain.errors import Code, InternalError
 from toolchain.graph.edit import add_initializer
 from toolchain.graph.opset import convert_opset
@@ -128,7 +129,7 @@ class _Join:
             return source
         integers = dequantize.inputs[0]
         quantize = None if integers is None else integers.producer()
-        if integers is None or quantize is None or quantize.op_type != "QuantizeLinear":
+        if integers is None or quantize is None or quantize.op_type != QUANTIZE:
             raise InternalError(Code.INTERNAL, f"{cut.quantized!r} is not behind Q and DQ")
         name = f"{PREFIX}{cut.value}/fed"
         fed = self._copy(quantize, source, f"{name}/quantized", integers)

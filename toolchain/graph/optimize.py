@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.core.reports import OptimizeReport, PassRow, SurgeryRow
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, ModelError, Problem
 from toolchain.graph.half import count_halves
 from toolchain.graph.inputs import describe, shape_overrides
@@ -122,9 +122,7 @@ def _chosen(passes: Sequence[PassDef], options: OptimizeOptions) -> list[PassDef
             where="optimize.skip",
             got=name,
             allowed=", ".join(names),
-            hint=f"did you mean {close[0]!r}?"
-            if (close := get_close_matches(name, names, n=1))
-            else None,
+            hint=did_you_mean(name, names),
         )
         for name in skip
         if name not in names

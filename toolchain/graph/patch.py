@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.core.reports import SurgeryRow
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, Problem
 from toolchain.graph.constant_file import read_numbers
 from toolchain.graph.edit import replace_constant
-from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,7 +85,7 @@ def _set(
             message=f"Operator {node.op_type} has no attribute `{name}`",
             where=where,
             allowed=", ".join(known) or "none",
-            hint=did_you_mean(name, known),
+            hint=did_you_mean(name, known, most=3),
         )
     wanted = schema.attributes[name]
     kind = str(wanted.type).rpartition(".")[2]
@@ -183,5 +183,6 @@ def _not_one(kind: str, name: str, count: int, known: Iterable[str], where: str)
         got=name,
         hint="export the model with a name for each"
         if count
-        else did_you_mean(name, known) or "names are those of the file, before any optimization",
+        else did_you_mean(name, known, most=3)
+        or "names are those of the file, before any optimization",
     )

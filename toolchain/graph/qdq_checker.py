@@ -6,9 +6,8 @@ from collections.abc import Collection
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
-from toolchain.core.operators import data_inputs, weight_input
+from toolchain.core.operators import DEQUANTIZE, QUANTIZE, data_inputs, weight_input
 
-_QUANTIZATION = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _ABSORBED = frozenset({"Relu", "Clip"})
 _ACCUMULATING = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose integer accumulator may be handed out in float."""
@@ -25,7 +24,7 @@ def unasked_float_nodes(graph: GraphView, allowed: Collection[str]) -> tuple[Nod
     return tuple(
         node
         for node in graph.nodes
-        if node.op_type not in _QUANTIZATION
+        if node.op_type not in (QUANTIZE, DEQUANTIZE)
         and node.name not in allowed
         and any(value.dtype is DType.FLOAT32 for _, value in data_inputs(node))
         and not (_reads_integers(graph, node) and _writes_integers(graph, node))
@@ -50,7 +49,11 @@ def _is_absorbed(graph: GraphView, node: NodeView) -> bool:
     if node.op_type not in _ABSORBED or value is None or producer is None:
         return False
     alone = len(graph.uses(value.name)) == 1 and value.name not in graph.output_names
-    return alone and producer.op_type not in _QUANTIZATION and _reads_integers(graph, producer)
+    return (
+        alone
+        and producer.op_type not in (QUANTIZE, DEQUANTIZE)
+        and _reads_integers(graph, producer)
+    )
 
 
 def _writes_integers(graph: GraphView, node: NodeView) -> bool:
@@ -70,4 +73,4 @@ def _ends_in_integers(graph: GraphView, node: NodeView, value: ValueView) -> boo
     reader = uses[0].node
     if reader.op_type in _ABSORBED and node.op_type not in _ABSORBED:
         return _writes_integers(graph, reader)
-    return reader.op_type == "QuantizeLinear"
+    return reader.op_type == QUANTIZE

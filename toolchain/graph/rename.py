@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolchain.core.reports import SurgeryRow
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, Problem
-from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,5 +98,6 @@ def _no_match(message: str, name: str, known: Iterable[str | None], where: str) 
         where=where,
         got=name,
         allowed=", ".join(names) if len(names) <= 20 else None,
-        hint=did_you_mean(name, names) or "names are those of the file, before any renaming",
+        hint=did_you_mean(name, names, most=3)
+        or "names are those of the file, before any renaming",
     )

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
-
-QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+from toolchain.core.operators import DEQUANTIZE, QUANTIZE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, Problem
 from toolchain.graph.edit import unique_name
 from toolchain.graph.passes.constant_folding import fold_constants
 from toolchain.graph.passes.dead_code import remove_dead_code
 from toolchain.graph.shapes import infer_shapes
-from toolchain.graph.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -80,7 +80,7 @@ def _unknown(name: str, model: ir.Model, values: Iterable[str]) -> Problem:
         message="A constant cannot cut the graph" if constant else "There is no such tensor",
         where=WHERE,
         got=name,
-        hint=(None if constant else did_you_mean(name, values))
+        hint=(None if constant else did_you_mean(name, values, most=3))
         or "name tensors that nodes compute, as a viewer of the file shows them",
     )
 

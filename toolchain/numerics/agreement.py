@@ -91,13 +91,6 @@ def energy(values: Array) -> float:
     return total
 
 
-def sqnr_of(signal: float, noise: float) -> float:
-    """10 * log10(signal / noise), in dB; +inf without noise, -inf without signal."""
-    if noise == 0.0:
-        return float("inf")
-    return float("-inf") if signal == 0.0 else 10.0 * float(np.log10(signal / noise))
-
-
 def _bounds(values: NDArray[np.generic]) -> tuple[float, float]:
     if not values.size:
         return 0.0, 0.0

@@ -26,15 +26,10 @@ def energies(expected: Array, actual: Array) -> tuple[float, float]:
 
 
 def decibels(signal: float, noise: float) -> float:
-    """10 * log10(signal / noise) of energies, in dB: inf without noise, -inf for noise alone."""
+    """10 * log10(signal / noise) of energies, in dB: +inf without noise, -inf for noise alone."""
     if noise == 0.0:
         return float("inf")
     return float("-inf") if signal == 0.0 else 10.0 * float(np.log10(signal / noise))
-
-
-def sqnr_db(expected: Array, actual: Array) -> float:
-    """Signal to quantization noise ratio of two tensors, as `decibels` of their `energies`."""
-    return decibels(*energies(expected, actual))
 
 
 def max_excess(expected: Array, actual: Array, rtol: float, atol: float) -> float:

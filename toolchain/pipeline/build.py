@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -179,32 +179,8 @@ def open_context(
         ModelError: The model file does not exist.
     """
     targets = manager.targets()
-    if options.target not in targets:
-        raise ConfigError(
-            Code.UNKNOWN_NAME,
-            "There is no target of this name",
-            where="targets",
-            got=options.target,
-            allowed=", ".join(targets),
-        )
+    _require(options, targets)
     model = Path(options.model)
-    if not model.is_file():
-        raise ModelError(
-            Code.MODEL_NOT_FOUND,
-            "The model file does not exist",
-            where="model",
-            got=model,
-            hint="relative paths start at the folder of the config file",
-        )
-    name = options.compile.name
-    if name is not None and (name in ("", ".", "..") or set(name) & set("/\\")):
-        raise ConfigError(
-            Code.BAD_VALUE,
-            "A file name must not lead to another folder",
-            where="compile.name",
-            got=name,
-            allowed="a name without slashes",
-        )
     # External data counts; a packed file is its own digest, so that it need not be unpacked.
     digest = file_digest(model) if is_compressed(model) else model_digest(model)
     target = targets[options.target].facts(options.platform, options.target_options)
@@ -225,3 +201,32 @@ def open_context(
         model=digest,
     )
     return with_surgery(context)
+
+
+def _require(options: BuildOptions, targets: Collection[str]) -> None:
+    """Target, model and name of the files must be such that a build can begin."""
+    if options.target not in targets:
+        raise ConfigError(
+            Code.UNKNOWN_NAME,
+            "There is no target of this name",
+            where="targets",
+            got=options.target,
+            allowed=", ".join(targets),
+        )
+    if not Path(options.model).is_file():
+        raise ModelError(
+            Code.MODEL_NOT_FOUND,
+            "The model file does not exist",
+            where="model",
+            got=options.model,
+            hint="relative paths start at the folder of the config file",
+        )
+    name = options.compile.name
+    if name is not None and (name in ("", ".", "..") or set(name) & set("/\\")):
+        raise ConfigError(
+            Code.BAD_VALUE,
+            "A file name must not lead to another folder",
+            where="compile.name",
+            got=name,
+            allowed="a name without slashes",
+        )

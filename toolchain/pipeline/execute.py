@@ -12,7 +12,7 @@ from toolchain.analysis.tracing import Storage, Traced, trace_model, trace_progr
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress, SilentProgress
 from toolchain.errors import Code, ConfigError
-from toolchain.pipeline.feeding import Sample, by_input, names_of, prepare
+from toolchain.pipeline.feeding import Sample, names_of, prepare, samples_by_input
 from toolchain.pipeline.published import Published, open_published
 from toolchain.plugin.manager import PluginManager
 from toolchain.program.serialize import load_program
@@ -119,7 +119,7 @@ def run_samples(
     """
     published = open_published(request.folder)
     with TemporaryDirectory(prefix="tc-run-") as scratch:
-        given = by_input(request.samples, published)
+        given = samples_by_input(request.samples, published)
         names = names_of(given)
         store = prepare(given, published, Path(scratch), manager, preprocess=request.preprocess)
         traced = _traced(request, published, Path(scratch))

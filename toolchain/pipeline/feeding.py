@@ -42,7 +42,7 @@ def named_samples(published: Published, words: Sequence[str]) -> dict[str | None
     return found
 
 
-def by_input(
+def samples_by_input(
     samples: Mapping[str | None, Sequence[Sample]], published: Published
 ) -> dict[str, Sequence[Sample]]:
     """The samples of every model input, in the model's order; None stands for the only one.
@@ -107,7 +107,7 @@ def prepare(
     """The samples as model inputs, preprocessed as the build's samples were.
 
     Args:
-        given: Samples of every model input, as `by_input` gives them.
+        given: Samples of every model input, as `samples_by_input` gives them.
         published: Knows the inputs, and how the build fed them.
         scratch: Takes the model inputs.
         manager: Knows the readers and preprocessors.

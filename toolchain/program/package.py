@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
 from toolchain.program.serialize import save_program
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolchain.program.records import Program
@@ -37,3 +39,8 @@ def write_basics(
         files[path.name] = f"external weights of {model_name}"
     body, weights = save_program(program, folder, name)
     return files | {body: "integer program", weights: "weights of the integer program"}
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write what goes beside the model as JSON, the same bytes for the same content."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from toolchain.core.quant import (
     ScaleKind,
 )
 from toolchain.core.reports import RuleEffect
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, Problem
 from toolchain.numerics.affine import params_from_range
 
@@ -75,13 +75,12 @@ def _effect_problem(
 ) -> Problem | None:
     """Why the pin cannot take effect on its tensor, whatever its numbers."""
     if pin.tensor not in graph.values:
-        close = get_close_matches(pin.tensor, list(graph.values), n=3)
         return Problem(
             code=Code.NO_MATCH,
             message="The pin names no tensor",
             where=where,
             got=pin.tensor,
-            hint=f"did you mean {', '.join(f'`{c}`' for c in close)}?" if close else None,
+            hint=did_you_mean(pin.tensor, graph.values, most=3),
         )
     if pin.tensor in plan.fused:
         return Problem(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from toolchain.core.dtypes import DType
@@ -14,6 +13,7 @@ from toolchain.core.operators import data_inputs, traits, weight_input
 from toolchain.core.options import PrecisionRule, QuantizeOptions
 from toolchain.core.quant import Edge, QuantPlan
 from toolchain.core.reports import RuleEffect
+from toolchain.core.suggest import did_you_mean
 from toolchain.core.target import Support, TargetSpec
 from toolchain.errors import Code, ConfigError, Problem, QuantizationError
 from toolchain.quantization.levels import stays_float
@@ -222,15 +222,13 @@ def _reached(graph: GraphView, start: Sequence[str], end: frozenset[str]) -> set
 
 
 def _no_match(kind: str, name: str, known: Sequence[str], where: str) -> ConfigError:
-    close = get_close_matches(name, known, n=3)
     return ConfigError(
         Code.NO_MATCH,
         f"The rule selects no {kind}",
         where=where,
         got=name,
-        hint=f"did you mean {', '.join(f'`{c}`' for c in close)}?"
-        if close
-        else "`tc inspect MODEL` lists nodes and tensors; names are those of the optimized model",
+        hint=did_you_mean(name, known, most=3)
+        or "`tc inspect MODEL` lists nodes and tensors; names are those of the optimized model",
     )
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ from toolchain.calibration.functions import (
     function_digest,
     input_parameters,
     load_function,
-    split_function,
 )
 from toolchain.core.options import Color, InputOptions
 from toolchain.core.samples import InputSpec
@@ -62,25 +59,6 @@ def failed(call):
     with pytest.raises(DataError) as caught:
         call()
     return caught.value.problems[0]
-
-
-def test_a_module_may_have_dataclasses(file):
-    file.write_text(
-        "from __future__ import annotations\n"
-        "from dataclasses import dataclass\n"
-        "@dataclass\n"
-        "class Scale:\n"
-        "    by: float = 3.0\n"
-        "def f(sample): return sample * Scale().by\n"
-    )
-    before = set(sys.modules)
-    assert load_function(file, "f").run(np.ones((2, 2)), InputOptions(), SPEC).max() == 3
-    assert set(sys.modules) == before
-
-
-def test_names():
-    assert split_function("a/b.py:f")[1] == "f"
-    assert [split_function(text) for text in ("image", "b.py", "a.npz:f")] == [None] * 3
 
 
 def test_a_function_of_the_sample(file):

@@ -1,4 +1,4 @@
-"""Constraints of the riscv target, each with a node that keeps it and one that breaks it."""
+"""Constraints that targets share, as riscv has them: nodes that keep and nodes that break each."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ FILE = Path(__file__).parents[3] / "configs" / "fastestdet_metric.py"
 
 @pytest.fixture
 def decode() -> Any:
-    return load_user_object(f"{FILE}:decode", "evaluation.metric").value
+    return load_user_object(FILE, "decode", "evaluation.metric").value
 
 
 def test_one_object_in_one_cell(decode: Any) -> None:
@@ -35,4 +35,4 @@ def test_nothing_is_there(decode: Any) -> None:
 
 
 def test_the_metric_is_one() -> None:
-    assert isinstance(load_user_object(f"{FILE}:METRIC", "evaluation.metric").value, MetricDef)
+    assert isinstance(load_user_object(FILE, "METRIC", "evaluation.metric").value, MetricDef)

@@ -51,3 +51,18 @@ def test_files_that_a_page_names_exist(page: str) -> None:
     named = re.findall(r"`((?:toolchain|plugins|targets|tests|docs|configs)/[\w./-]+)`", text)
     missing = [name for name in named if "NAME" not in name and not (ROOT / name).exists()]
     assert missing == []
+
+
+def test_modules_named_by_the_table_of_floors_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page[page.index("## Floors") : page.index("## A build")]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE))
+    folders = {path.parent.name for path in (ROOT / "toolchain").glob("*/__init__.py")}
+    assert set(rows) == folders
+    missing = [
+        f"{floor}/{name}"
+        for floor, row in rows.items()
+        for name in re.findall(r"`([a-z_]+)(?:\.py|/)?`", row)
+        if not any((ROOT / "toolchain" / floor / f"{name}{end}").exists() for end in ("", ".py"))
+    ]
+    assert missing == []

@@ -130,7 +130,8 @@ def test_readme_commands(checkout: Path) -> None:
     assert len(ran) >= 5
     for command in ran:
         shell(checkout, command)
-    assert (checkout / "build" / "quickstart" / "riscv" / "report.md").is_file()
+    for target in ("riscv", "npu", "kdp", "dpu"):
+        assert (checkout / "build" / "quickstart" / target / "report.md").is_file()
     assert (checkout / "build" / "model" / "riscv" / "manifest.json").is_file()
 
 

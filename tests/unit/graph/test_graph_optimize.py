@@ -97,7 +97,7 @@ def test_unknown_passes_get_a_suggestion(source, tmp_path):
     with pytest.raises(ConfigError) as caught:
         optimize(source, tmp_path / "o.onnx", INPUTS, options, PASSES, None)
     first, second = caught.value.problems
-    assert (first.code, first.hint) == (Code.UNKNOWN_NAME, "did you mean 'batch_norm'?")
+    assert (first.code, first.hint) == (Code.UNKNOWN_NAME, "did you mean `batch_norm`?")
     assert second.got == "x"
 
 

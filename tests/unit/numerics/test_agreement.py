@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toolchain.numerics.agreement import PIECE, Agreement, energy, sqnr_of
+from toolchain.numerics.agreement import PIECE, Agreement, energy
 
 VALUES = arrays(np.float32, st.integers(1, 40), elements=st.floats(-100, 100, width=32))
 
@@ -30,12 +30,6 @@ def test_zeros() -> None:
     # XQuant's formula is finite without any signal.
     assert Agreement.of(zeros, ones).noise_to_signal == 4.0 / 1e-7
     assert Agreement.of(zeros[:0], zeros[:0]).expected == (0.0, 0.0)
-
-
-def test_sqnr() -> None:
-    assert sqnr_of(100.0, 1.0) == pytest.approx(20.0)
-    assert sqnr_of(1.0, 0.0) == math.inf
-    assert sqnr_of(0.0, 1.0) == -math.inf
 
 
 @given(VALUES, st.integers(0, 3))

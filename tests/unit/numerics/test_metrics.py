@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from toolchain.numerics.metrics import cosine, max_excess, sqnr_db
+from toolchain.numerics.metrics import cosine, decibels, energies, max_excess
 
 
 def array(*values: float) -> np.ndarray:
@@ -26,11 +26,13 @@ def test_cosine_of_integers_does_not_wrap() -> None:
     assert cosine(ones, ones) == pytest.approx(1.0)
 
 
-def test_sqnr_by_hand() -> None:
-    # Signal 100, noise 1: 20 dB.
-    assert sqnr_db(array(10, 0), array(10, 1)) == pytest.approx(20.0)
-    assert sqnr_db(array(1, 2), array(1, 2)) == math.inf
-    assert sqnr_db(array(0, 0), array(0, 1)) == -math.inf
+def test_energies_and_decibels_by_hand() -> None:
+    assert energies(array(10, 0), array(10, 1)) == (100.0, 1.0)
+    assert energies(array(1, 2), array(1, 2)) == (5.0, 0.0)
+    assert decibels(100.0, 1.0) == pytest.approx(20.0)
+    assert decibels(1.0, 0.0) == math.inf
+    assert decibels(0.0, 1.0) == -math.inf
+    assert decibels(0.0, 0.0) == math.inf
 
 
 def test_max_excess_by_hand() -> None:

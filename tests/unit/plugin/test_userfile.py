@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolchain.errors import Code, ConfigError, PluginError
-from toolchain.plugin.userfile import is_user_object, load_user_object
+from toolchain.plugin.userfile import load_user_object
 
 TEXT = """
 from __future__ import annotations
@@ -31,31 +31,24 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_an_object_of_a_file(file: Path) -> None:
-    found = load_user_object(f"{file}:VALUE", "here")
+    found = load_user_object(file, "VALUE", "here")
     assert getattr(found.value, "size", None) == 3
-    again = load_user_object(f"{file}:VALUE", "here")
+    again = load_user_object(file, "VALUE", "here")
     assert again.digest == found.digest
     file.write_text(TEXT + "VALUE = 5\n")
-    changed = load_user_object(f"{file}:VALUE", "here")
+    changed = load_user_object(file, "VALUE", "here")
     assert (changed.value, changed.digest == found.digest) == (5, False)
     assert [path.name for path in file.parent.iterdir()] == ["mine.py"]  # no bytecode beside it
 
 
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [("a.py:b", True), ("/x/a.py:", True), ("a.py", False), ("top1", False), ("a.pyc:b", False)],
-)
-def test_what_names_an_object(spec: str, expected: bool) -> None:
-    assert is_user_object(spec) is expected
-
-
 def test_files_and_names_that_are_not_there(file: Path) -> None:
-    for spec, got in (
-        (f"{file}:nothing", "mine.py:nothing"),
-        (f"{file}x.py:VALUE", f"{file}x.py: No such file or directory"),
+    absent = Path(f"{file}x.py")
+    for path, name, got in (
+        (file, "nothing", "mine.py:nothing"),
+        (absent, "VALUE", f"{absent}: No such file or directory"),
     ):
         with pytest.raises(ConfigError) as caught:
-            load_user_object(spec, "here")
+            load_user_object(path, name, "here")
         problem = caught.value.problems[0]
         assert (problem.code, problem.where, problem.got) == (Code.BAD_VALUE, "here", got)
 
@@ -64,7 +57,7 @@ def test_files_and_names_that_are_not_there(file: Path) -> None:
 def test_files_that_raise(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(PluginError) as caught:
-        load_user_object(f"{file}:VALUE", "here")
+        load_user_object(file, "VALUE", "here")
     problem = caught.value.problems[0]
     assert problem.code is Code.PLUGIN_RAISED
     assert str(file) in str(problem.where)

@@ -55,38 +55,10 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     if qdq is None:
         raise InternalError(Code.INTERNAL, "The compile stage has no quantized model")
     options = context.options
-
-    def work(folder: Path) -> None:
-        graph = read_view(qdq)
-        unasked = unasked_float_nodes(graph, float_nodes(graph))
-        lower = LowerRequest(target=context.target, graph=graph, name=context.name)
-        program = context.hooks.lower(lower)
-        (folder / FILES).mkdir()
-        with context.workspace.scratch() as scratch:
-            artifact = context.hooks.compile(
-                CompileRequest(
-                    target=context.target,
-                    platform=options.platform,
-                    model=_handed_out(context, state, qdq, scratch),
-                    program=program,
-                    folder=folder / FILES,
-                    name=context.name,
-                    options=options.compile,
-                    target_options=options.target_options,
-                )
-            )
-        _check_files(context, folder / FILES, artifact)
-        record = CompileRecord(
-            files=dict(artifact.files),
-            program=artifact.program,
-            unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
-        )
-        write_record(folder / RECORD, record)
-
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
     opset = options.compile.opset
     parts = (quantized, options.platform, context.name, opset, options.target_options)
-    stored = context.cached(NAME, parts, work)
+    stored = context.cached(NAME, parts, lambda folder: _compile(context, state, qdq, folder))
     record = read_record(stored.folder / RECORD, CompileRecord)
     compiled = CompiledArtifact(
         folder=stored.folder / FILES, files=record.files, program=record.program
@@ -107,6 +79,36 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         )
         state = state.warn(NAME, problem)
     return state
+
+
+def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> None:
+    """Write the target's files and what is known of them into `folder`."""
+    options = context.options
+    graph = read_view(qdq)
+    unasked = unasked_float_nodes(graph, float_nodes(graph))
+    lower = LowerRequest(target=context.target, graph=graph, name=context.name)
+    program = context.hooks.lower(lower)
+    (folder / FILES).mkdir()
+    with context.workspace.scratch() as scratch:
+        artifact = context.hooks.compile(
+            CompileRequest(
+                target=context.target,
+                platform=options.platform,
+                model=_handed_out(context, state, qdq, scratch),
+                program=program,
+                folder=folder / FILES,
+                name=context.name,
+                options=options.compile,
+                target_options=options.target_options,
+            )
+        )
+    _check_files(context, folder / FILES, artifact)
+    record = CompileRecord(
+        files=dict(artifact.files),
+        program=artifact.program,
+        unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
+    )
+    write_record(folder / RECORD, record)
 
 
 def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:

@@ -14,13 +14,14 @@ from toolchain.calibration.sources import Selection, paths_of
 from toolchain.core.labels import LabelReader, LabelSource, Truth
 from toolchain.core.lookup import lookup
 from toolchain.core.options import EvaluationOptions
+from toolchain.core.python_file import split_name
 from toolchain.core.registry import MetricDef
 from toolchain.errors import Code, ConfigError, DataError, PluginError
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext
 from toolchain.pipeline.digests import key
 from toolchain.pipeline.stages.samples import SampleQuery, names_of
-from toolchain.plugin.userfile import is_user_object, load_user_object
+from toolchain.plugin.userfile import load_user_object
 from toolchain.render.jsonout import to_json
 
 _READERS: Mapping[Truth, LabelReader] = MappingProxyType(
@@ -96,10 +97,11 @@ def labelled_samples(context: BuildContext, options: EvaluationOptions) -> Label
 def _metric(context: BuildContext, name: str) -> tuple[MetricDef, str]:
     """The metric of a name or of `file.py:name`, with the digest of that file."""
     where = "evaluation.metric"
-    if not is_user_object(name):
+    split = split_name(name)
+    if split is None:
         return lookup(context.manager.metrics(), name, "metric", where), ""
-    found = load_user_object(name, where)
-    label = name.rpartition(":")[2]
+    file, label = split
+    found = load_user_object(Path(file), label, where)
     if isinstance(found.value, MetricDef):
         return found.guard.guarded(found.value), found.digest
     if callable(found.value):

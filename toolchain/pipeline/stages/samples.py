@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.calibration.findings import read_observations, suspicions
-from toolchain.calibration.functions import function_digest, split_function
+from toolchain.calibration.functions import function_digest
 from toolchain.calibration.prepare import SampleRequest, prepare_samples, sample_names
 from toolchain.calibration.readers import names_need_input
 from toolchain.calibration.sources import (
@@ -17,10 +17,11 @@ from toolchain.calibration.sources import (
     require_source,
     source_digest,
 )
-from toolchain.config.suggest import did_you_mean
 from toolchain.core.options import BuildOptions, Format, InputOptions, Pair
+from toolchain.core.python_file import split_name
 from toolchain.core.registry import DataReaderDef, PreprocessorDef
 from toolchain.core.samples import InputSpec, SampleStore
+from toolchain.core.suggest import did_you_mean
 from toolchain.errors import Code, ConfigError, DataError, Problem
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.context import BuildContext, Prepared
@@ -78,7 +79,7 @@ def names_of(context: BuildContext, sources: Sources, pair: Pair) -> tuple[str, 
     """
     readers, preprocessors = _plugins(context)
     by_itself = all(
-        given.format is Format.AUTO and split_function(given.preprocess) is None
+        given.format is Format.AUTO and split_name(given.preprocess) is None
         for given in context.options.input
     )
     if isinstance(sources, str) and by_itself and not names_need_input(sources):

@@ -6,13 +6,12 @@ import numpy as np
 
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.operators import QUANTIZE
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, CompileError
 from toolchain.numerics.affine import dequantize, quantize
 from toolchain.program.lowering.factors import Factors
 from toolchain.program.lowering.quantized import (
-    DEQUANTIZE,
-    QUANTIZE,
     Quantized,
     dequantized_values,
     quantized_output,
@@ -196,11 +195,6 @@ def all_codes(found: Quantized) -> Array:
     """Every integer of an 8-bit type, smallest first."""
     dtype = found.params.spec.dtype
     return np.arange(dtype.qmin, dtype.qmax + 1).astype(dtype.numpy)
-
-
-def is_quantization(node: NodeView) -> bool:
-    """True for QuantizeLinear and DequantizeLinear."""
-    return node.op_type in (QUANTIZE, DEQUANTIZE)
 
 
 def _same(a: Array, b: Array) -> bool:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from toolchain.core.graph_view import GraphView, NodeView
-from toolchain.core.operators import TRAITS
+from toolchain.core.operators import DEQUANTIZE, QUANTIZE, TRAITS
 from toolchain.core.target import TargetSpec
 from toolchain.errors import Code, Problem, UnsupportedOpError
 from toolchain.program.float_ops import SUPPORTED
@@ -20,7 +20,6 @@ from toolchain.program.lowering.interpolate import lower_any_resize
 from toolchain.program.lowering.movement import lower_concat, lower_move
 from toolchain.program.lowering.normalization import lower_normalization
 from toolchain.program.lowering.pooling import lower_average_pool, lower_max_pool
-from toolchain.program.lowering.quantized import DEQUANTIZE, QUANTIZE
 from toolchain.program.lowering.reduction import lower_arg_extreme, lower_extreme, lower_sum
 from toolchain.program.lowering.slope import lower_prelu
 from toolchain.program.lowering.wide import lower_any_softmax, lower_unary

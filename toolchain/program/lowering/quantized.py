@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from toolchain.core.dtypes import Array
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
+from toolchain.core.operators import DEQUANTIZE
 from toolchain.core.quant import (
     Granularity,
     PerBlock,
@@ -19,8 +20,6 @@ from toolchain.core.quant import (
     Rounding,
 )
 from toolchain.errors import Code, CompileError
-
-QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
