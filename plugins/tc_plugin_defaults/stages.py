@@ -96,15 +96,17 @@ def default_lower(request: LowerRequest) -> Program:
 
 
 def default_compile(request: CompileRequest) -> CompiledArtifact:
-    """The saved integer program."""
-    from toolchain.program.serialize import save_program
+    """The QDQ model and the integer program, saved."""
+    from toolchain.program.package import write_basics
 
-    body, weights = save_program(request.program, request.folder, request.name)
-    return CompiledArtifact(
-        folder=request.folder,
-        files={body: "integer program", weights: "weights of the integer program"},
-        program=request.name,
+    files = write_basics(
+        request.model.path,
+        request.program,
+        request.folder,
+        name=request.name,
+        model_name=f"{request.name}.qdq.onnx",
     )
+    return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 
 
 def default_check(request: CheckRequest) -> CheckResult:

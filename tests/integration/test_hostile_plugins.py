@@ -358,7 +358,7 @@ def test_a_hook_that_removes_its_own_folder(refused: Any) -> None:
         shutil.rmtree(request.folder)
         return artifact
 
-    assert refused(tc_compile=remove).got == "tiny.program.json"
+    assert refused(tc_compile=remove).got == "tiny.qdq.onnx"
 
 
 def test_what_plugins_print_is_no_part_of_the_answer(

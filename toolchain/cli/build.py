@@ -89,4 +89,5 @@ def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
                 where=row.tensor,
                 got=f"{row.metric} {row.value:.6g}",
                 allowed=f"{row.limit:.6g}",
+                hint="`tc analyze` on the folder says which layers the error comes from",
             )

@@ -8,7 +8,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from toolchain.core.target import TargetDef, TargetSpec
+from toolchain.core.quant import ScaleKind
+from toolchain.core.target import Requantization, TargetDef, TargetSpec
 from toolchain.plugin.declared import Findings
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -29,7 +30,7 @@ def fact_findings(definition: TargetDef) -> Findings:
     """What is inconsistent in the facts of a target, whose fields hold what they declare."""
     spec = definition.spec
     label = spec.name[:40]
-    for check in (_naming, _types, _numbers):
+    for check in (_naming, _types, _numbers, _scales):
         for place, got, allowed in check(spec):
             yield f"target {label}, {place}", got, allowed
     for place, got, allowed in _options(definition):
@@ -71,6 +72,15 @@ def _numbers(spec: TargetSpec) -> Findings:
         bounds = support.output_range
         if bounds is not None and not (bounds[0] < bounds[1] and all(map(math.isfinite, bounds))):
             yield f"ops[{name}].output_range", bounds, "a finite minimum below a finite maximum"
+
+
+def _scales(spec: TargetSpec) -> Findings:
+    if spec.requantization is not Requantization.SHIFT:
+        return
+    for role in ("activation", "weight"):
+        kind = getattr(spec, role).scale_kind
+        if kind is not ScaleKind.POWER_OF_TWO:
+            yield f"{role}.scale_kind", kind, "power_of_two, where requantization only shifts"
 
 
 def _options(definition: TargetDef) -> Findings:

@@ -79,7 +79,7 @@ def float_reason(
         return RULE_REASON
     broken = target.violations(node)
     if broken:
-        return "; ".join(f"{rule}: {measured}" for rule, measured in broken)
+        return "; ".join(f"not so: {rule} (found: {measured})" for rule, measured in broken)
     return "it reads constants only, or tensors of several types"
 
 

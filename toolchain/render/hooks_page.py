@@ -10,6 +10,17 @@ from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from toolchain.core.quant import PerBlock, PerChannel, PerTensor, QuantSpec
+from toolchain.core.target import (
+    BiasRule,
+    Measured,
+    OpSupport,
+    Platform,
+    ShiftLimits,
+    TargetDef,
+    TargetSpec,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from dataclasses import Field
@@ -32,6 +43,22 @@ that name the plugin and its version.
 that a plugin can wrap what it does not want to replace."""
 
 
+_FACTS = (
+    TargetDef,
+    TargetSpec,
+    Platform,
+    OpSupport,
+    Measured,
+    QuantSpec,
+    PerTensor,
+    PerChannel,
+    PerBlock,
+    BiasRule,
+    ShiftLimits,
+)
+"""What the facts of a target are made of, in the order in which an author meets it."""
+
+
 def hooks_page() -> str:
     """Every hook with its signature, text and example, then the records and the public names."""
     from toolchain.core import registry
@@ -52,6 +79,8 @@ def hooks_page() -> str:
         *(_hook(hooks[name]) for name in hooks if name not in COLLECTING),
         "## Records",
         *(_record(kind) for kind in _records(hooks, known)),
+        "## Facts of a target",
+        *(_record(kind) for kind in _FACTS),
         "## Types of functions",
         _table("type", aliases),
         "## Names of `toolchain.api`",

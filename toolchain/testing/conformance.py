@@ -109,10 +109,10 @@ class TargetConformance:
 
     def test_rules_speak_for_themselves(self, bench: Bench, built: Built) -> None:
         """Every constraint has a sentence for users, and says what it measured on any node."""
-        _report(facts.silent_rules(bench.spec))
+        _report(facts.silent_rules(bench.definition.spec))
         for name in self.models:
             nodes = read_view(built[name].folder / "optimized.onnx").nodes
-            _report(facts.unmeasured(bench.spec, nodes))
+            _report(facts.unmeasured(bench.definition.spec, nodes))
 
     def test_options_are_documented(self, bench: Bench) -> None:
         """Every option of the target's own has a text for the reference."""

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from toolchain.core.operators import TRAITS
 from toolchain.core.options import Doc
-from toolchain.core.target import Measured, Support, TargetDef, TargetSpec, rule_of
+from toolchain.core.target import (
+    Constraint,
+    Measured,
+    OpSupport,
+    Support,
+    TargetDef,
+    TargetSpec,
+    rule_of,
+)
 from toolchain.plugin.declared import mistyped, shown
 from toolchain.plugin.facts import fact_findings
 
@@ -44,43 +52,63 @@ def _operators(spec: TargetSpec) -> Iterator[str]:
     known = {schema.name for schema in onnx.defs.get_all_schemas() if not schema.domain}
     if not spec.ops:
         yield "ops: empty; the target runs nothing"
-    for name, support in spec.ops.items():
+    for where, name, support in _supports(spec):
         if name not in known:
-            yield f"ops[{name}]: no operator of ONNX"
-        if support.support is Support.MOVE and name not in _MOVES:
-            yield f"ops[{name}]: marked MOVE, but it computes"
+            yield f"{where}: no operator of ONNX"
+        if support is not None and support.support is Support.MOVE and name not in _MOVES:
+            yield f"{where}: marked MOVE, but it computes"
+    for platform in spec.platforms:
+        for name in sorted(platform.ops.keys() - spec.ops.keys()):
+            if platform.ops[name] is None:
+                yield f"platform {platform.name}, ops[{name}]: the family does not run it anyway"
     for name in sorted(spec.fused_activations - known):
         yield f"fused_activations: {name} is no operator of ONNX"
 
 
-def silent_rules(spec: TargetSpec) -> Iterator[str]:
-    """Constraints that do not say to users what they demand."""
+def _supports(spec: TargetSpec) -> Iterator[tuple[str, str, OpSupport | None]]:
+    """Every support of an operator, of the family and of single chips, and where it stands."""
     for name, support in spec.ops.items():
-        rules = [rule_of(constraint) for constraint in support.constraints]
-        for constraint, rule in zip(support.constraints, rules, strict=True):
+        yield f"ops[{name}]", name, support
+    for platform in spec.platforms:
+        for name, own in platform.ops.items():
+            yield f"platform {platform.name}, ops[{name}]", name, own
+
+
+def silent_rules(spec: TargetSpec) -> Iterator[str]:
+    """Constraints, of the family and of single chips, that do not say to users what they demand."""
+    for where, _, support in _supports(spec):
+        constraints = () if support is None else support.constraints
+        rules = [rule_of(constraint) for constraint in constraints]
+        for constraint, rule in zip(constraints, rules, strict=True):
             if not (constraint.__doc__ or "").strip():
-                yield f"ops[{name}]: `{constraint.__name__}` has no docstring, which is its rule"
+                yield f"{where}: `{constraint.__name__}` has no docstring, which is its rule"
             elif not rule.endswith("."):
-                yield f"ops[{name}]: the rule is no sentence: {rule}"
+                yield f"{where}: the rule is no sentence: {rule}"
         if len(set(rules)) < len(rules):
-            yield f"ops[{name}]: two constraints say the same"
+            yield f"{where}: two constraints say the same"
 
 
 def unmeasured(spec: TargetSpec, nodes: Iterable[NodeView]) -> Iterator[str]:
-    """Constraints that raise on a node, or do not say what they measured."""
+    """Constraints, of the family and of single chips, that raise or say nothing of a node."""
+    supports = [found for found in _supports(spec) if found[2] is not None]
     for node in nodes:
-        support = spec.ops.get(node.op_type)
-        for constraint in () if support is None else support.constraints:
-            place = f"rule `{rule_of(constraint)}` on {node.op_type}"
-            try:
-                found = constraint(node)
-            except Exception as error:  # noqa: BLE001 - becomes a finding
-                yield f"{place}: raised {type(error).__name__}: {error}"
-                continue
-            if not isinstance(found, Measured):
-                yield f"{place}: returned {shown(found)}, should be Measured"
-            elif not found.value.strip():
-                yield f"{place}: does not say what it measured"
+        for where, name, support in supports:
+            if support is not None and name == node.op_type:
+                for constraint in support.constraints:
+                    yield from _unmeasured(constraint, node, where)
+
+
+def _unmeasured(constraint: Constraint, node: NodeView, where: str) -> Iterator[str]:
+    place = f"{where}, rule `{rule_of(constraint)}` on {node.op_type}"
+    try:
+        found = constraint(node)
+    except Exception as error:  # noqa: BLE001 - becomes a finding
+        yield f"{place}: raised {type(error).__name__}: {error}"
+        return
+    if not isinstance(found, Measured):
+        yield f"{place}: returned {shown(found)}, should be Measured"
+    elif not found.value.strip():
+        yield f"{place}: does not say what it measured"
 
 
 def undocumented(definition: TargetDef) -> Iterator[str]:

@@ -70,7 +70,8 @@ def test_a_failed_check_shows_the_report_and_fails(tc: Any, config: Path) -> Non
     assert "check            failed" in answer.err
     assert answer.err.endswith(
         "error[TC601]: reference / program is beyond its tolerance on riscv\n"
-        "  where: logits\n  got: cosine 0.5\n  allowed: 0.9\n"
+        "  where: logits\n  got: cosine 0.5\n  allowed: 0.9\n\n"
+        "hint: `tc analyze` on the folder says which layers the error comes from\n"
     )
 
 

@@ -83,7 +83,7 @@ def test_islands_and_macs(report: Callable):
     ]
     reasons = [row.reason for row in found.islands]
     assert reasons == [
-        "The operator is one that the target runs on integers: Sin",
+        "not so: The operator is one that the target runs on integers (found: Sin)",
         "its input is stored in float",
     ]
     # Conv: 3 x 4 x 4 outputs of 2 x 3 x 3 products; Gemm: 27 x 4.

@@ -14,7 +14,14 @@ from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import NodeView
 from toolchain.core.options import Doc
 from toolchain.core.quant import ScaleKind
-from toolchain.core.target import Measured, OpSupport, Support, TargetDef
+from toolchain.core.target import (
+    Measured,
+    OpSupport,
+    Platform,
+    Requantization,
+    Support,
+    TargetDef,
+)
 from toolchain.plugin.manager import PluginManager, PluginRow
 from toolchain.plugin.markers import hookimpl
 from toolchain.testing import Bench, artifacts, facts
@@ -45,6 +52,12 @@ def with_rules(*rules: Any) -> Any:
     return replace(SPEC, ops={"Conv": OpSupport(constraints=rules)})
 
 
+def chip(**ops: Any) -> dict[str, Any]:
+    """Facts of a family with one chip of its own ways."""
+    return {"platforms": (Platform(name="one", summary="The only one", ops=ops),)}
+
+
+POWER = replace(SPEC.weight, scale_kind=ScaleKind.POWER_OF_TWO)
 CONV = NodeView(name="c", op_type="Conv", domain="", inputs=(), outputs=())
 
 
@@ -60,6 +73,13 @@ CONV = NodeView(name="c", op_type="Conv", domain="", inputs=(), outputs=())
         ({"ops": {"Konv": OpSupport()}}, "ops[Konv]: no operator of ONNX"),
         ({"ops": {"Conv": OpSupport(support=Support.MOVE)}}, "ops[Conv]: marked MOVE"),
         ({"fused_activations": frozenset({"Relo"})}, "fused_activations: Relo"),
+        (chip(Conv=OpSupport(support=Support.MOVE)), "platform one, ops[Conv]: marked MOVE"),
+        (chip(Erf=None), None),
+        (chip(Hardmax=None), "platform one, ops[Hardmax]: the family does not run it anyway"),
+        (
+            {"requantization": Requantization.SHIFT, "weight": POWER},
+            "target riscv, activation.scale_kind: float, allowed: power_of_two",
+        ),
     ],
 )
 def test_inconsistent_facts(changes: dict[str, Any], found: str | None) -> None:
@@ -171,3 +191,11 @@ def test_builds_that_differ(built: KitBuild, tmp_path: Path) -> None:
         "more.txt: written by one of two equal builds only",
         "report.md: two equal builds wrote different bytes",
     ]
+
+
+def test_rules_of_a_single_chip_are_run_too() -> None:
+    spec = replace(SPEC, **chip(Conv=OpSupport(constraints=(title,))))
+    (silent_one,) = facts.silent_rules(spec)
+    assert silent_one == "platform one, ops[Conv]: the rule is no sentence: No sentence"
+    (found,) = (line for line in facts.unmeasured(spec, [CONV]) if line.startswith("platform"))
+    assert "raised KeyError" in found
