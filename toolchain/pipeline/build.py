@@ -135,7 +135,6 @@ def _build_target(
     until: str | None,
 ) -> TargetResult:
     context = open_context(options, workspace, manager, progress)
-    require_sources(options)
     if options.evaluation is not None:
         labelled_samples(context, options.evaluation)  # what is wrong with labels is said first
     state = run_stages(context, until)
@@ -177,6 +176,7 @@ def open_context(
         ConfigError: There is no such target, a type or name that it cannot have, or `compile.name`
             is no file name.
         ModelError: The model file does not exist.
+        DataError: Sources of samples do not exist; all of them.
     """
     targets = manager.targets()
     _require(options, targets)
@@ -200,7 +200,9 @@ def open_context(
         original=ModelArtifact(path=model, digest=digest),
         model=digest,
     )
-    return with_surgery(context)
+    context = with_surgery(context)
+    require_sources(context.options)
+    return context
 
 
 def _require(options: BuildOptions, targets: Collection[str]) -> None:

@@ -16,7 +16,6 @@ from toolchain.pipeline.stages.samples import (
     SampleQuery,
     prepared,
     prepared_for_check,
-    require_sources,
 )
 from toolchain.plugin.requests import OptimizeRequest
 
@@ -28,7 +27,6 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     """Prepare the samples, then simplify the model and prove it on them."""
     options = context.options
     chosen = options.calibration
-    require_sources(options)
     samples = prepared(
         context,
         SampleQuery(
