@@ -1,0 +1,111 @@
+"""Programs as C, compiled strictly and with sanitizers, run on the machine of the tests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from toolchain.codegen.generate import generate
+from toolchain.codegen.sources import kernel_files, kernel_source
+from toolchain.codegen.writer import Writer
+from toolchain.core.dtypes import Array
+from toolchain.program.interpreter import Interpreter
+from toolchain.program.records import Program
+
+COMPILER = shutil.which("cc")
+NEEDS_COMPILER = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
+WARNINGS = "-Wall -Wextra -Wconversion -Wpedantic -Werror".split()
+SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
+FLAGS = ["-std=c99", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", *WARNINGS, *SANITIZERS]
+
+
+@cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="tc-codegen-"))
+
+
+def _compile(sources: Mapping[str, str], name: str) -> Path:
+    """The object file of `name`, compiled once for each content of all `sources`."""
+    text = "\0".join(f"{key}\0{value}" for key, value in sorted(sources.items()))
+    folder = _folder() / hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()[:16]
+    result = folder / "object.o"
+    if not result.exists():
+        folder.mkdir()
+        for key, value in sources.items():
+            (folder / key).write_text(value)
+        command = [str(COMPILER), *FLAGS, "-DTC_MODEL=model", "-c", name, "-o", result.name]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return result
+
+
+def executable(program: Program, *, workers: int = 1) -> Path:
+    """The program as an executable that reads samples and writes outputs and layers."""
+    generated = generate(program, workers=workers)
+    model = Writer(generated, "model").files()
+    kernels = kernel_files(["tc_model", *(call.kernel.header for call in generated.calls)])
+    headers = {name: text for name, text in kernels.items() if name.endswith(".h")}
+    own = {name: text for name, text in model.items() if name.endswith(".h")}
+    main = kernel_source("main.c")
+    assert main is not None
+    objects = [_compile({**headers, "main.c": main}, "main.c")]
+    objects += [
+        _compile({**headers, name: text}, name)
+        for name, text in kernels.items()
+        if name.endswith(".c")
+    ]
+    objects += [
+        _compile({**headers, **own, name: text}, name)
+        for name, text in model.items()
+        if name.endswith(".c")
+    ]
+    key = hashlib.sha256("".join(map(str, objects)).encode()).hexdigest()[:16]
+    result = _folder() / f"model-{key}"
+    if not result.exists():
+        command = [str(COMPILER), *SANITIZERS, *map(str, objects), "-o", str(result), "-lm"]
+        subprocess.run(command, check=True)
+    return result
+
+
+def run_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) -> dict[str, Array]:
+    """Every tensor that operations of the program write, as C computes it."""
+    generated = generate(program, workers=workers)
+    raw = b"".join(np.ascontiguousarray(feeds[name]).tobytes() for name in program.inputs)
+    done = subprocess.run(
+        [str(executable(program, workers=workers)), "--layers"],
+        input=raw,
+        capture_output=True,
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    layers = [name for step in generated.steps for name in step.results]
+    found: dict[str, Array] = {}
+    at = 0
+    for name in (*program.outputs, *layers):
+        tensor = program.tensors[name]
+        size = prod(tensor.shape) * tensor.dtype.numpy.itemsize
+        array: NDArray[np.generic] = np.frombuffer(done.stdout[at : at + size], tensor.dtype.numpy)
+        found[name] = array.reshape(tensor.shape)
+        at += size
+    assert at == len(done.stdout)
+    return found
+
+
+def assert_same(program: Program, feeds: Mapping[str, Array]) -> None:
+    """C and the reference interpreter agree in every bit of every tensor."""
+    computed = run_c(program, feeds)
+    expected = Interpreter(program, threads=1).run(feeds, list(computed))
+    for name, array in computed.items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name, strict=True)

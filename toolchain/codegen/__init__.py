@@ -1,0 +1,1 @@
+"""Integer programs as C: generated calls of one library of kernels."""

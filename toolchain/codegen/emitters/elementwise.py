@@ -1,0 +1,125 @@
+"""Binary, Table and Softmax."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolchain.codegen.calls import Kernel
+from toolchain.codegen.factors import grid, scale, split_factor
+from toolchain.codegen.literals import Fields, Struct, Word
+from toolchain.codegen.loops import broadcast_strides, loops
+from toolchain.codegen.operands import Operand, Order, row_major
+from toolchain.program.records import BinaryKind
+
+if TYPE_CHECKING:
+    from toolchain.codegen.calls import Argument
+    from toolchain.codegen.scope import Scope
+    from toolchain.program.records import Binary, Softmax, Table
+
+_BINARY = Kernel("tc_binary", in_place=True)
+_TABLE = Kernel("tc_table", in_place=True)
+_SOFTMAX = Kernel("tc_softmax")
+
+
+def common_order(names: tuple[str, ...], shape: tuple[int, ...], scope: Scope) -> Order:
+    """The order in which inputs of one element-wise operation are read and its result is written.
+
+    That of the first input that has all the elements and lies otherwise than row-major.
+    """
+    plain = row_major(len(shape))
+    for name in names:
+        if not scope.is_constant(name) and scope.tensor(name).shape == shape:
+            order = scope.order(name)
+            if order != plain:
+                return order
+    return plain
+
+
+def element_wise(
+    op_inputs: tuple[str, ...], result: str, label: str, scope: Scope
+) -> tuple[tuple[Argument, ...], Operand, Struct]:
+    """Arguments, output and loops (operands: inputs, output) of an operation that broadcasts."""
+    shape = scope.tensor(result).shape
+    order = common_order(op_inputs, shape, scope)
+    arguments: list[Argument] = []
+    strides = []
+    for name in op_inputs:
+        if scope.is_constant(name):
+            array = scope.program.constants[name]
+            own = tuple(prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
+            arguments.append(scope.constant(array, f"{label}_{name}"))
+            strides.append(broadcast_strides(own, array.shape, shape))
+        else:
+            x = scope.read(name, order if scope.tensor(name).shape == shape else None)
+            arguments.append(x)
+            strides.append(broadcast_strides(x.strides, x.shape, shape))
+    y = scope.write(result, order)
+    return tuple(arguments), y, loops(shape, *strides, y.strides)
+
+
+def emit_binary(op: Binary, scope: Scope) -> None:
+    """Sum, difference or product."""
+    inputs, y, nest = element_wise(op.inputs, op.outputs[0], op.name, scope)
+    cells = grid(
+        scope.tensor(op.outputs[0]), op.zero_point, scope.program.rounding, (op.low, op.high)
+    )
+    sign = -1 if op.kind is BinaryKind.SUB else 1
+    fields: Fields = {
+        "kind": Word(f"TC_{op.kind.name}"),
+        "a_type": scope.element(op.inputs[0]),
+        "b_type": scope.element(op.inputs[1]),
+        "a_zero_point": op.a_zero_point,
+        "b_zero_point": op.b_zero_point,
+    }
+    if op.kind is BinaryKind.MUL:
+        fields["scale"] = scale(scope, op.a_factor, cells)
+    elif scope.program.exact:
+        (first, one), (second, other) = (
+            split_factor(float(np.float32(factor))) for factor in (op.a_factor, op.b_factor)
+        )
+        shift = max(one, other)
+        fields["a_significand"] = first << (shift - one)
+        fields["b_significand"] = sign * second << (shift - other)
+        exact: Fields = {"exact": 1, "significand": 1, "shift": shift, "grid": cells}
+        fields["scale"] = Struct("tc_scale_params", exact)
+    else:
+        fields["a_factor"] = np.float32(op.a_factor)
+        fields["b_factor"] = np.float32(sign * op.b_factor)
+        fields["scale"] = Struct("tc_scale_params", {"grid": cells})
+    fields["loops"] = nest
+    scope.call(_BINARY, fields, inputs, (y,), name=op.name)
+
+
+def emit_table(op: Table, scope: Scope) -> None:
+    """One look-up for each element, wherever it lies."""
+    x = scope.read(op.inputs[0])
+    y = scope.write(op.outputs[0], x.order)
+    fields: Fields = {
+        "count": x.elements,
+        "is_signed": int(x.dtype.signed),
+        "y_size": y.dtype.numpy.itemsize,
+        "table": scope.constant(scope.program.constants[op.table], f"{op.name}_table"),
+    }
+    scope.call(_TABLE, fields, (x,), (y,), name=op.name)
+
+
+def emit_softmax(op: Softmax, scope: Scope) -> None:
+    """Runs along one axis."""
+    shape = scope.tensor(op.inputs[0]).shape
+    x = scope.read(op.inputs[0], row_major(len(shape)))
+    y = scope.write(op.outputs[0])
+    fields: Fields = {
+        "outer": prod(shape[: op.axis]),
+        "length": shape[op.axis],
+        "inner": prod(shape[op.axis + 1 :]),
+        "x_type": scope.element(op.inputs[0]),
+        "exponentials": scope.constant(
+            scope.program.constants[op.exponentials].astype(np.int32), f"{op.name}_exponentials"
+        ),
+        "factor": np.float32(op.factor),
+        "grid": grid(scope.tensor(op.outputs[0]), op.zero_point, scope.program.rounding),
+    }
+    scope.call(_SOFTMAX, fields, (x,), (y,), name=op.name)

@@ -1,0 +1,236 @@
+"""Move: strided copies, and look-ups of positions along axes."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolchain.codegen.calls import Kernel
+from toolchain.codegen.literals import Fields, Word
+from toolchain.codegen.loops import COPY, broadcast_strides, copy_fields
+from toolchain.codegen.operands import Operand, row_major
+from toolchain.program.records import MoveKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from toolchain.codegen.scope import Scope
+    from toolchain.program.records import Move
+
+_TAKE = Kernel("tc_take")
+
+OUTSIDE = -1
+"""Position of an element that is not in the input but filled in."""
+
+
+def emit_move(op: Move, scope: Scope) -> None:
+    """Movement of elements by kind."""
+    _MOVERS[op.kind](op, scope)
+
+
+def _reshape(op: Move, scope: Scope) -> None:
+    """No copy: the same elements in row-major order, under another shape."""
+    x = scope.read(op.inputs[0], row_major(len(scope.tensor(op.inputs[0]).shape)))
+    scope.alias(op.outputs[0], x)
+
+
+def _transpose(op: Move, scope: Scope) -> None:
+    x = scope.read(op.inputs[0])
+    y = scope.write(op.outputs[0], scope.preferred(op.outputs[0]))
+    strides = tuple(x.strides[axis] for axis in op.arguments["perm"])
+    scope.call(COPY, copy_fields(y.shape, strides, y.strides, y.dtype), (x,), (y,), name=op.name)
+
+
+def _slice(op: Move, scope: Scope) -> None:
+    x = scope.read(op.inputs[0])
+    y = scope.write(op.outputs[0], x.order)
+    strides, offset = list(x.strides), 0
+    names = ("axes", "starts", "ends", "steps")
+    for axis, start, end, step in zip(*(op.arguments[name] for name in names), strict=True):
+        first = slice(start, end, step).indices(x.shape[axis])[0]
+        offset += first * x.strides[axis]
+        strides[axis] = x.strides[axis] * step
+    fields = copy_fields(y.shape, tuple(strides), y.strides, y.dtype, source_offset=offset)
+    scope.call(COPY, fields, (x,), (y,), name=op.name)
+
+
+def _split(op: Move, scope: Scope) -> None:
+    x = scope.read(op.inputs[0])
+    (axis,), sizes = op.arguments["axis"], op.arguments["sizes"]
+    for name, first in zip(op.outputs, accumulate((0, *sizes[:-1])), strict=True):
+        y = scope.write(name, x.order)
+        offset = first * x.strides[axis]
+        fields = copy_fields(y.shape, x.strides, y.strides, y.dtype, source_offset=offset)
+        scope.call(COPY, fields, (x,), (y,), name=op.name)
+
+
+def _concat(op: Move, scope: Scope) -> None:
+    (axis,) = op.arguments["axis"]
+    order = scope.preferred(op.outputs[0])
+    inputs = [_operand(name, scope) for name in op.inputs]
+    y = scope.write(op.outputs[0], order)
+    offset = 0
+    for (argument, shape, strides), name in zip(inputs, op.inputs, strict=True):
+        fields = copy_fields(shape, strides, y.strides, y.dtype, result_offset=offset)
+        scope.call(COPY, fields, (argument,), (y,), name=f"{op.name}_{name}")
+        offset += shape[axis] * y.strides[axis]
+
+
+def _operand(name: str, scope: Scope) -> tuple[Operand | Word, tuple[int, ...], tuple[int, ...]]:
+    """An activation or constant with shape and strides."""
+    if not scope.is_constant(name):
+        x = scope.read(name)
+        return x, x.shape, x.strides
+    array = scope.program.constants[name]
+    strides = tuple(prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
+    return scope.constant(array, name), array.shape, strides
+
+
+def _pad(op: Move, scope: Scope) -> None:
+    x = scope.read(op.inputs[0])
+    rank, pads = len(x.shape), op.arguments["pads"]
+    tables = {}
+    for axis, (begin, end) in enumerate(zip(pads[:rank], pads[rank:], strict=True)):
+        if begin or end:
+            positions = np.arange(x.shape[axis], dtype=np.int32)
+            positions = positions[-min(begin, 0) : len(positions) + min(end, 0)]
+            width = (max(begin, 0), max(end, 0))
+            if op.mode == "constant":
+                tables[axis] = np.pad(positions, width, constant_values=OUTSIDE)
+            elif op.mode == "reflect":
+                tables[axis] = np.pad(positions, width, mode="reflect")
+            elif op.mode == "edge":
+                tables[axis] = np.pad(positions, width, mode="edge")
+            else:
+                tables[axis] = np.pad(positions, width, mode="wrap")
+    fill = x.dtype.numpy.type(op.fill)
+    take(op.name, x, op.outputs[0], tables, scope, fill=fill.tobytes())
+
+
+def _gather(op: Move, scope: Scope) -> None:
+    (axis,) = op.arguments["axis"]
+    if op.indices is None:
+        raise scope.unsupported(op, "Gather needs indices")
+    indices = scope.program.constants[op.indices]
+    shape = scope.tensor(op.inputs[0]).shape
+    flat = np.where(indices < 0, indices + shape[axis], indices).reshape(-1).astype(np.int32)
+    if indices.ndim == 1:
+        take(op.name, scope.read(op.inputs[0]), op.outputs[0], {axis: flat}, scope)
+        return
+    # One axis of positions becomes several, or none: the same elements in row-major order.
+    x = scope.read(op.inputs[0], row_major(len(shape)))
+    y = scope.write(op.outputs[0])
+    folded = (*shape[:axis], flat.size, *shape[axis + 1 :])
+    _take(op.name, x, y, folded, {axis: flat}, scope, b"")
+
+
+def take(
+    label: str,
+    x: Operand,
+    result: str,
+    tables: Mapping[int, NDArray[np.int32]],
+    scope: Scope,
+    fill: bytes = b"",
+) -> None:
+    """Elements of x at positions listed per axis, in x's order; OUTSIDE gives `fill`."""
+    y = scope.write(result, x.order)
+    _take(label, x, y, y.shape, tables, scope, fill)
+
+
+def _take(
+    label: str,
+    x: Operand,
+    y: Operand,
+    shape: Sequence[int],
+    tables: Mapping[int, NDArray[np.int32]],
+    scope: Scope,
+    fill: bytes,
+) -> None:
+    """`tc_take` over `shape`, which has the elements of y and an axis for each of x."""
+    order = [axis for axis in x.order if x.shape[axis] > 1 or shape[axis] > 1] or [0]
+    names = [
+        Word("NULL")
+        if axis not in tables
+        else scope.constant(tables[axis], f"{label}_positions_{axis}")
+        for axis in order
+    ]
+    fields: Fields = {
+        "size": x.dtype.numpy.itemsize,
+        "rank": len(order),
+        "shape": tuple(shape[axis] for axis in order),
+        "x_shape": tuple(x.shape[axis] for axis in order),
+        "positions": tuple(names),
+        "fill": int.from_bytes(fill, "little"),
+    }
+    scope.call(_TAKE, fields, (x,), (y,), name=label)
+
+
+def _expand(op: Move, scope: Scope) -> None:
+    x = scope.read(op.inputs[0])
+    shape = scope.tensor(op.outputs[0]).shape
+    y = scope.write(op.outputs[0], x.order if len(x.shape) == len(shape) else None)
+    strides = broadcast_strides(x.strides, x.shape, shape)
+    fields = copy_fields(shape, strides, y.strides, y.dtype)
+    scope.call(COPY, fields, (x,), (y,), name=op.name)
+
+
+def _tile(op: Move, scope: Scope) -> None:
+    x = scope.read(op.inputs[0])
+    repeats = op.arguments["repeats"]
+    tables = {
+        axis: np.tile(np.arange(x.shape[axis], dtype=np.int32), count)
+        for axis, count in enumerate(repeats)
+        if count > 1
+    }
+    take(op.name, x, op.outputs[0], tables, scope)
+
+
+def _depth_to_space(op: Move, scope: Scope) -> None:
+    n, c, h, w = scope.tensor(op.inputs[0]).shape
+    (block,), (crd,) = op.arguments["blocksize"], op.arguments["crd"]
+    depth = c // (block * block)
+    split = (n, depth, block, block, h, w) if crd else (n, block, block, depth, h, w)
+    _rearrange(op, scope, split, (0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2))
+
+
+def _space_to_depth(op: Move, scope: Scope) -> None:
+    n, c, h, w = scope.tensor(op.inputs[0]).shape
+    (block,) = op.arguments["blocksize"]
+    split = (n, c, h // block, block, w // block, block)
+    _rearrange(op, scope, split, (0, 3, 5, 1, 2, 4))
+
+
+def _rearrange(op: Move, scope: Scope, split: tuple[int, ...], perm: tuple[int, ...]) -> None:
+    """Row-major input seen as `split`, its axes in the order `perm`, as row-major output."""
+    x = scope.read(op.inputs[0], row_major(4))
+    y = scope.write(op.outputs[0])
+    steps = tuple(prod(split[axis + 1 :]) for axis in range(len(split)))
+    shape = tuple(split[axis] for axis in perm)
+    result = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    fields = copy_fields(shape, tuple(steps[axis] for axis in perm), result, y.dtype)
+    scope.call(COPY, fields, (x,), (y,), name=op.name)
+
+
+def _copy(op: Move, scope: Scope) -> None:
+    scope.alias(op.outputs[0], scope.read(op.inputs[0]))
+
+
+_MOVERS = {
+    MoveKind.RESHAPE: _reshape,
+    MoveKind.TRANSPOSE: _transpose,
+    MoveKind.SLICE: _slice,
+    MoveKind.SPLIT: _split,
+    MoveKind.CONCAT: _concat,
+    MoveKind.PAD: _pad,
+    MoveKind.GATHER: _gather,
+    MoveKind.EXPAND: _expand,
+    MoveKind.TILE: _tile,
+    MoveKind.DEPTH_TO_SPACE: _depth_to_space,
+    MoveKind.SPACE_TO_DEPTH: _space_to_depth,
+    MoveKind.COPY: _copy,
+}

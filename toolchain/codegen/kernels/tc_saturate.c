@@ -1,0 +1,112 @@
+#include "tc_saturate.h"
+
+/* Adding 1.5 * 2**23 leaves no fraction bits: IEEE addition then rounds half to even. */
+static inline float round_half_even(float v) { return (v + 12582912.0f) - 12582912.0f; }
+
+/* floor of a float whose magnitude is below 2**31 */
+static inline float floor_small(float v)
+{
+    const float whole = (float)(int32_t)v;
+    return whole > v ? whole - 1.0f : whole;
+}
+
+static inline float round_half_up(float v)
+{
+    const float below = floor_small(v);
+    return v - below >= 0.5f ? below + 1.0f : below;
+}
+
+static inline float round_half_away(float v)
+{
+    const float magnitude = round_half_up(v < 0.0f ? -v : v);
+    return v < 0.0f ? -magnitude : magnitude;
+}
+
+/* Bounds are integers, so that clamping before rounding is the same, and keeps numbers small. */
+#define TC_SATURATE(TYPE, ROUND)                                                                   \
+    do {                                                                                           \
+        TYPE *result = (TYPE *)y;                                                                  \
+        for (int32_t i = 0; i < count; i++) {                                                      \
+            float v = values[i];                                                                   \
+            v = v > low ? v : low;                                                                 \
+            v = v < high ? v : high;                                                               \
+            result[i] = (TYPE)((int32_t)ROUND(v) + zero_point);                                    \
+        }                                                                                          \
+    } while (0)
+
+#define TC_SATURATE_TO(TYPE)                                                                       \
+    do {                                                                                           \
+        if (grid->rounding == TC_HALF_EVEN) {                                                      \
+            TC_SATURATE(TYPE, round_half_even);                                                    \
+        } else if (grid->rounding == TC_HALF_UP) {                                                 \
+            TC_SATURATE(TYPE, round_half_up);                                                      \
+        } else {                                                                                   \
+            TC_SATURATE(TYPE, round_half_away);                                                    \
+        }                                                                                          \
+    } while (0)
+
+void tc_saturate(const float *values, int32_t count, const tc_grid *grid, void *y)
+{
+    const int32_t zero_point = grid->zero_point;
+    const float low = (float)(grid->low - zero_point);
+    const float high = (float)(grid->high - zero_point);
+    switch (grid->type) {
+    case TC_INT8:
+        TC_SATURATE_TO(int8_t);
+        break;
+    case TC_UINT8:
+        TC_SATURATE_TO(uint8_t);
+        break;
+    case TC_INT16:
+        TC_SATURATE_TO(int16_t);
+        break;
+    default:
+        TC_SATURATE_TO(uint16_t);
+        break;
+    }
+}
+
+int64_t tc_shift(int64_t value, int32_t shift, tc_rounding rounding)
+{
+    if (shift <= 0) {
+        return value * (INT64_C(1) << -shift);
+    }
+    const int64_t step = INT64_C(1) << shift;
+    const int64_t floor = (value - (value & (step - 1))) / step;
+    const int64_t rest = value & (step - 1);
+    const int64_t half = step / 2;
+    const int tie = rounding == TC_HALF_UP || (rounding == TC_HALF_EVEN && (floor & 1) != 0) ||
+                    (rounding == TC_HALF_AWAY && value >= 0);
+    return floor + (rest > half || (rest == half && tie));
+}
+
+#define TC_STORE(TYPE)                                                                             \
+    do {                                                                                           \
+        TYPE *result = (TYPE *)y;                                                                  \
+        for (int32_t i = 0; i < count; i++) {                                                      \
+            int64_t v = values[i];                                                                 \
+            v = v > low ? v : low;                                                                 \
+            v = v < high ? v : high;                                                               \
+            result[i] = (TYPE)(v + grid->zero_point);                                              \
+        }                                                                                          \
+    } while (0)
+
+void tc_store(const int64_t *values, int32_t count, const tc_grid *grid, void *y)
+{
+    const int64_t low = (int64_t)grid->low - grid->zero_point;
+    const int64_t high = (int64_t)grid->high - grid->zero_point;
+    switch (grid->type) {
+    case TC_INT8:
+        TC_STORE(int8_t);
+        break;
+    case TC_UINT8:
+        TC_STORE(uint8_t);
+        break;
+    case TC_INT16:
+        TC_STORE(int16_t);
+        break;
+    default:
+        TC_STORE(uint16_t);
+        break;
+    }
+}

@@ -1,0 +1,165 @@
+#include "tc_tile.h"
+
+#include <string.h>
+
+#if defined(__riscv_vector)
+
+#include <riscv_vector.h>
+
+/* Four rows, as many columns as the vectors hold: weights are widened once for all rows. */
+static void tile_four(const int16_t *rows, int32_t step, const int8_t *panel, int32_t depth,
+                      int32_t width, int32_t *sums)
+{
+    for (int32_t c = 0; c < width;) {
+        const size_t vl = __riscv_vsetvl_e32m4((size_t)(width - c));
+        vint32m4_t sum0 = __riscv_vmv_v_x_i32m4(0, vl);
+        vint32m4_t sum1 = sum0;
+        vint32m4_t sum2 = sum0;
+        vint32m4_t sum3 = sum0;
+        for (int32_t k = 0; k < depth; k++) {
+            const vint8m1_t bytes = __riscv_vle8_v_i8m1(panel + (ptrdiff_t)k * width + c, vl);
+            const vint16m2_t w = __riscv_vsext_vf2_i16m2(bytes, vl);
+            sum0 = __riscv_vwmacc_vx_i32m4(sum0, rows[k], w, vl);
+            sum1 = __riscv_vwmacc_vx_i32m4(sum1, rows[step + k], w, vl);
+            sum2 = __riscv_vwmacc_vx_i32m4(sum2, rows[2 * step + k], w, vl);
+            sum3 = __riscv_vwmacc_vx_i32m4(sum3, rows[3 * step + k], w, vl);
+        }
+        __riscv_vse32_v_i32m4(sums + c, sum0, vl);
+        __riscv_vse32_v_i32m4(sums + TC_COLUMNS + c, sum1, vl);
+        __riscv_vse32_v_i32m4(sums + 2 * TC_COLUMNS + c, sum2, vl);
+        __riscv_vse32_v_i32m4(sums + 3 * TC_COLUMNS + c, sum3, vl);
+        c += (int32_t)vl;
+    }
+}
+
+static void tile_one(const int16_t *row, const int8_t *panel, int32_t depth, int32_t width,
+                     int32_t *sums)
+{
+    for (int32_t c = 0; c < width;) {
+        const size_t vl = __riscv_vsetvl_e32m8((size_t)(width - c));
+        vint32m8_t sum = __riscv_vmv_v_x_i32m8(0, vl);
+        for (int32_t k = 0; k < depth; k++) {
+            const vint8m2_t bytes = __riscv_vle8_v_i8m2(panel + (ptrdiff_t)k * width + c, vl);
+            sum = __riscv_vwmacc_vx_i32m8(sum, row[k], __riscv_vsext_vf2_i16m4(bytes, vl), vl);
+        }
+        __riscv_vse32_v_i32m8(sums + c, sum, vl);
+        c += (int32_t)vl;
+    }
+}
+
+void tc_tile(const int16_t *rows, int32_t row_step, int32_t count, const int8_t *panel,
+             int32_t depth, int32_t width, int32_t *sums)
+{
+    int32_t r = 0;
+    for (; r + 4 <= count; r += 4) {
+        tile_four(rows + (ptrdiff_t)r * row_step, row_step, panel, depth, width,
+                  sums + r * TC_COLUMNS);
+    }
+    for (; r < count; r++) {
+        tile_one(rows + (ptrdiff_t)r * row_step, panel, depth, width, sums + r * TC_COLUMNS);
+    }
+}
+
+#elif defined(__AVX512BW__) && defined(__AVX512VL__)
+
+#include <immintrin.h>
+
+static inline __m512i multiply_add(__m512i sum, __m512i a, __m512i b)
+{
+#ifdef __AVX512VNNI__
+    return _mm512_dpwssd_epi32(sum, a, b);
+#else
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+#endif
+}
+
+static inline __m512i weights_at(const int8_t *panel, __mmask32 mask)
+{
+    return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, panel));
+}
+
+/* Two rows of weights are interleaved by 128-bit lanes; this puts 32 sums into order again. */
+static void store_sums(__m512i low, __m512i high, int32_t *sums)
+{
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    _mm512_storeu_si512(sums, _mm512_permutex2var_epi64(low, first, high));
+    _mm512_storeu_si512(sums + 16, _mm512_permutex2var_epi64(low, second, high));
+}
+
+/* Pairs of products of 16 bits are added in one instruction, so depth goes in steps of two. */
+#define TC_TILE_COLUMNS(COUNT)                                                                     \
+    static void tile_##COUNT(const int16_t *rows, int32_t step, const int8_t *panel,               \
+                             int32_t depth, int32_t width, int32_t left, int32_t *sums)            \
+    {                                                                                              \
+        const __mmask32 mask = left >= 32 ? 0xFFFFFFFFU : (1U << left) - 1U;                       \
+        __m512i low[COUNT], high[COUNT];                                                           \
+        for (int32_t r = 0; r < COUNT; r++) {                                                      \
+            low[r] = high[r] = _mm512_setzero_si512();                                             \
+        }                                                                                          \
+        for (int32_t k = 0; k < depth; k += 2) {                                                   \
+            const int8_t *at = panel + (ptrdiff_t)k * width;                                       \
+            const __m512i even = weights_at(at, mask);                                             \
+            const __m512i odd = weights_at(at + width, k + 1 < depth ? mask : 0);                  \
+            const __m512i pairs_low = _mm512_unpacklo_epi16(even, odd);                            \
+            const __m512i pairs_high = _mm512_unpackhi_epi16(even, odd);                           \
+            for (int32_t r = 0; r < COUNT; r++) {                                                  \
+                int32_t both;                                                                      \
+                memcpy(&both, rows + (ptrdiff_t)r * step + k, sizeof both);                        \
+                const __m512i x = _mm512_set1_epi32(both);                                         \
+                low[r] = multiply_add(low[r], pairs_low, x);                                       \
+                high[r] = multiply_add(high[r], pairs_high, x);                                    \
+            }                                                                                      \
+        }                                                                                          \
+        for (int32_t r = 0; r < COUNT; r++) {                                                      \
+            store_sums(low[r], high[r], sums + r * TC_COLUMNS);                                    \
+        }                                                                                          \
+    }
+
+TC_TILE_COLUMNS(8)
+TC_TILE_COLUMNS(4)
+TC_TILE_COLUMNS(1)
+
+void tc_tile(const int16_t *rows, int32_t row_step, int32_t count, const int8_t *panel,
+             int32_t depth, int32_t width, int32_t *sums)
+{
+    for (int32_t c = 0; c < width; c += 32) {
+        const int8_t *columns = panel + c;
+        const int32_t left = width - c;
+        int32_t r = 0;
+        if (count == TC_ROWS) {
+            tile_8(rows, row_step, columns, depth, width, left, sums + c);
+            continue;
+        }
+        for (; r + 4 <= count; r += 4) {
+            tile_4(rows + (ptrdiff_t)r * row_step, row_step, columns, depth, width, left,
+                   sums + r * TC_COLUMNS + c);
+        }
+        for (; r < count; r++) {
+            tile_1(rows + (ptrdiff_t)r * row_step, row_step, columns, depth, width, left,
+                   sums + r * TC_COLUMNS + c);
+        }
+    }
+}
+
+#else
+
+/* Columns side by side, which compilers turn into vectors of whatever the machine has. */
+void tc_tile(const int16_t *rows, int32_t row_step, int32_t count, const int8_t *panel,
+             int32_t depth, int32_t width, int32_t *sums)
+{
+    for (int32_t r = 0; r < count; r++) {
+        const int16_t *row = rows + (ptrdiff_t)r * row_step;
+        int32_t *sum = sums + r * TC_COLUMNS;
+        memset(sum, 0, sizeof(int32_t) * (size_t)width);
+        for (int32_t k = 0; k < depth; k++) {
+            const int16_t x = row[k];
+            const int8_t *w = panel + (ptrdiff_t)k * width;
+            for (int32_t c = 0; c < width; c++) {
+                sum[c] += x * w[c];
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,139 @@
+"""Values as C text."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from toolchain.core.dtypes import Array, DType
+
+_KEYWORDS = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if "
+    "inline int long register restrict return short signed sizeof static struct switch typedef "
+    "union unsigned void volatile while main arena scratch context inputs outputs".split()
+)
+_PER_LINE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """C text that stands for itself: a name, an enumerator."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A structure; fields that are left out are 0.
+
+    Attributes:
+        type: C type.
+        fields: Values by field name, in the order in which they are written.
+    """
+
+    type: str
+    fields: dict[str, Value]
+
+
+Value: TypeAlias = "int | float | np.float32 | Word | Struct | tuple[Value, ...]"
+"""What a field holds: float is double in C, np.float32 is float."""
+
+Fields: TypeAlias = "dict[str, Value]"
+"""Fields of a structure by name, in the order in which they are written."""
+
+C_TYPES: Mapping[DType, str] = {
+    DType.INT4: "int8_t",
+    DType.UINT4: "uint8_t",
+    DType.INT8: "int8_t",
+    DType.UINT8: "uint8_t",
+    DType.INT16: "int16_t",
+    DType.UINT16: "uint16_t",
+    DType.INT32: "int32_t",
+    DType.INT64: "int64_t",
+    DType.FLOAT32: "float",
+    DType.FLOAT64: "double",
+    DType.BOOL: "uint8_t",
+}
+"""C type of one stored element."""
+
+
+def element_type(dtype: DType) -> Word:
+    """The `tc_type` of a stored element; 4-bit integers lie in 8-bit ones, bool in uint8."""
+    return Word(f"TC_{DType.UINT8 if dtype is DType.BOOL else dtype.numpy.name}".upper())
+
+
+def literal(value: Value, indent: int = 0) -> str:
+    """A value as an initialiser."""
+    match value:
+        case Word():
+            return value.text
+        case Struct():
+            return _struct(value, indent)
+        case tuple():
+            return "{" + ", ".join(literal(item, indent) for item in value) + "}"
+        case int():
+            return _integer(value)
+        case float():
+            return _real(np.float64(value))
+        case _:
+            return _real(value) + ("f" if np.isfinite(value) else "")
+
+
+def _struct(value: Struct, indent: int) -> str:
+    pad = "    " * (indent + 1)
+    rows = [f"{pad}.{name} = {literal(item, indent + 1)}," for name, item in value.fields.items()]
+    return "\n".join(("{", *rows, "    " * indent + "}"))
+
+
+def _integer(value: int) -> str:
+    if value in (-(2**31), -(2**63)):  # the literal without its sign would not fit
+        return f"({_integer(value + 1)} - 1)"
+    return f"{value}" if -(2**31) < value < 2**31 else f"INT64_C({value})"
+
+
+def _real(value: np.float32 | np.float64) -> str:
+    """The shortest decimal that reads back as the same number."""
+    if np.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    if np.isnan(value):
+        return "NAN"
+    text = str(value)
+    return text if {"e", "."} & set(text) else f"{text}.0"
+
+
+def array_text(array: Array) -> str:
+    """All elements in row-major order as the inside of an initialiser, in lines."""
+    flat = array.reshape(-1)
+    if flat.dtype.kind in "iu" and flat.dtype.itemsize <= 2:
+        first = int(np.iinfo(flat.dtype).min)
+        names = [str(first + i) for i in range(2 ** (8 * flat.dtype.itemsize))]
+        words = [names[i] for i in (flat.astype(np.int64) - first).tolist()]
+    elif flat.dtype.kind == "f":
+        words = [literal(item if item.dtype == np.float32 else float(item)) for item in flat]
+    else:
+        words = [_integer(int(item)) for item in flat.tolist()]
+    lines = (words[i : i + _PER_LINE] for i in range(0, len(words), _PER_LINE))
+    return ",\n".join("    " + ", ".join(line) for line in lines)
+
+
+def identifier(name: str, taken: set[str]) -> str:
+    """A C name for `name` that is not in `taken`, to which it is added."""
+    plain = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_").lower() or "_"
+    if (
+        plain[0].isdigit()
+        or plain in _KEYWORDS
+        or plain.startswith("tc_")
+        or keyword.iskeyword(plain)
+    ):
+        plain = f"t_{plain}"
+    found, number = plain, 1
+    while found in taken:
+        number += 1
+        found = f"{plain}_{number}"
+    taken.add(found)
+    return found

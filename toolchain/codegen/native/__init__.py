@@ -1,0 +1,1 @@
+"""Compilers, emulators and the programs that they make run."""
