@@ -16,6 +16,7 @@ from toolchain.core.target import Requantization
 from toolchain.program.interpreter import Interpreter, execution
 from toolchain.program.interpreter.kernels import ArrayKernels, CompiledKernels
 from toolchain.program.records import Operation, Program, Tensor
+from toolchain.testing.compiled import COMPILER, run_in_c
 
 Execute = Callable[..., dict[str, Array]]
 
@@ -55,9 +56,11 @@ class Single:
         )
 
 
-@pytest.fixture(params=["compiled", "numpy"])
+@pytest.fixture(params=["compiled", "numpy", "c"])
 def execute(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Execute:
-    """Run one operation, once on the compiled loops and once on numpy's."""
+    """Run one operation: on the compiled loops, on numpy's, and in generated C."""
+    if request.param == "c" and COMPILER is None:
+        pytest.skip("there is no C compiler `cc`")
     if request.param == "numpy":
         monkeypatch.setattr(execution, "load_kernels", lambda _: ArrayKernels())
     else:
@@ -71,7 +74,8 @@ def execute(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         **more: object,
     ) -> dict[str, Array]:
         single = Single(op, feeds, outputs, constants or {}, **more)
-        return Interpreter(single.program()).run(feeds)
+        results = Interpreter(single.program()).run(feeds)  # also says what is wrong with it
+        return run_in_c(single.program(), feeds) if request.param == "c" else results
 
     return run
 

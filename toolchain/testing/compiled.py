@@ -13,7 +13,6 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from toolchain.codegen.generate import generate
@@ -24,7 +23,6 @@ from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
 
 COMPILER = shutil.which("cc")
-NEEDS_COMPILER = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 WARNINGS = "-Wall -Wextra -Wconversion -Wpedantic -Werror".split()
 SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
 FLAGS = ["-std=c99", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", *WARNINGS, *SANITIZERS]
@@ -78,7 +76,7 @@ def executable(program: Program, *, workers: int = 1) -> Path:
     return result
 
 
-def run_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) -> dict[str, Array]:
+def run_in_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) -> dict[str, Array]:
     """Every tensor that operations of the program write, as C computes it."""
     generated = generate(program, workers=workers)
     raw = b"".join(np.ascontiguousarray(feeds[name]).tobytes() for name in program.inputs)
@@ -105,7 +103,7 @@ def run_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) -> 
 
 def assert_same(program: Program, feeds: Mapping[str, Array]) -> None:
     """C and the reference interpreter agree in every bit of every tensor."""
-    computed = run_c(program, feeds)
+    computed = run_in_c(program, feeds)
     expected = Interpreter(program, threads=1).run(feeds, list(computed))
     for name, array in computed.items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name, strict=True)
