@@ -13,6 +13,7 @@ from typing import Any
 from toolchain.codegen.emitters.accumulate import emit_conv, emit_matmul
 from toolchain.codegen.emitters.convert import emit_dequantize, emit_quantize, emit_rescale
 from toolchain.codegen.emitters.elementwise import emit_binary, emit_softmax, emit_table
+from toolchain.codegen.emitters.floats import emit_float_op
 from toolchain.codegen.emitters.movement import emit_move
 from toolchain.codegen.emitters.pooling import emit_pool
 from toolchain.codegen.scope import Scope
@@ -20,6 +21,7 @@ from toolchain.program.records import (
     Binary,
     Conv,
     Dequantize,
+    FloatOp,
     MatMul,
     Move,
     Operation,
@@ -43,6 +45,7 @@ EMITTERS: Mapping[type[Operation], Emitter] = {
     Quantize: emit_quantize,
     Dequantize: emit_dequantize,
     Rescale: emit_rescale,
+    FloatOp: emit_float_op,
 }
 """What is called for each kind of operation."""
 

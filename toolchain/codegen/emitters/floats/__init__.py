@@ -1,0 +1,27 @@
+"""Operators of float islands, a module for each family (docs/numerics.md, 9).
+
+Every module has `OPS`: an emitter by ONNX operator. What an operator's attributes and constant
+inputs say is settled here, so that kernels get plain numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolchain.codegen.scope import Scope
+    from toolchain.program.records import FloatOp
+
+    FloatEmitter = Callable[[FloatOp, Scope], None]
+
+FLOAT_OPS: Mapping[str, FloatEmitter] = {}
+"""What is called for each ONNX operator."""
+
+
+def emit_float_op(op: FloatOp, scope: Scope) -> None:
+    """One operator of a float island."""
+    emit = FLOAT_OPS.get(op.op_type)
+    if emit is None:
+        raise scope.unsupported(op, "there is no float kernel", op.op_type)
+    emit(op, scope)
