@@ -96,10 +96,9 @@ def emit_table(op: Table, scope: Scope) -> None:
     """One look-up for each element, wherever it lies."""
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
-    # Signed elements are looked up from -128 on, whatever the smallest one of 4 bits is.
-    table = scope.program.constants[op.table]
-    if x.dtype.signed:
-        table = np.roll(table, x.dtype.qmin + 128)
+    # The kernel's first entry is that of -128, the record's that of the type's lowest integer.
+    first = 128 + x.dtype.qmin if x.dtype.signed else 0
+    table = np.roll(scope.program.constants[op.table], first)
     fields: Fields = {
         "count": x.elements,
         "is_signed": int(x.dtype.signed),
