@@ -2,15 +2,6 @@
 
 #include "tc_elements.h"
 
-static int32_t exponential(const tc_softmax_params *p, int32_t distance)
-{
-    if (p->high == NULL) {
-        return p->low[distance];
-    }
-    const int64_t product = (int64_t)p->high[distance / 256] * p->low[distance % 256];
-    return (int32_t)((product + (INT64_C(1) << 29)) / (INT64_C(1) << 30));
-}
-
 static int32_t largest_of(const tc_softmax_params *p, const void *x)
 {
     int32_t values[TC_CHUNK];
@@ -27,11 +18,22 @@ static int32_t largest_of(const tc_softmax_params *p, const void *x)
 
 /* Exponentials of elements first .. first + count - 1 of a row. */
 static void exponentials(const tc_softmax_params *p, const void *x, int32_t first, int32_t count,
-                         int32_t largest, int32_t *result)
+                         int32_t largest, int32_t *restrict result)
 {
-    tc_widen(p->x_type, tc_at(x, p->x_type, first), 1, 0, count, result);
+    const int32_t *low = p->low;
+    const int32_t *high = p->high;
+    int32_t values[TC_CHUNK];
+    tc_widen(p->x_type, tc_at(x, p->x_type, first), 1, 0, count, values);
+    if (high == NULL) {
+        for (int32_t i = 0; i < count; i++) {
+            result[i] = low[largest - values[i]];
+        }
+        return;
+    }
     for (int32_t i = 0; i < count; i++) {
-        result[i] = exponential(p, largest - result[i]);
+        const int32_t distance = largest - values[i];
+        const int64_t product = (int64_t)high[distance / 256] * low[distance % 256];
+        result[i] = (int32_t)((product + (INT64_C(1) << 29)) / (INT64_C(1) << 30));
     }
 }
 
