@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tc_target_riscv.facts import SPEC
-from toolchain.api import CompiledArtifact, TargetDef, hookimpl
+from toolchain.api import CompiledArtifact, CostModelDef, TargetDef, hookimpl
 
 if TYPE_CHECKING:
     from toolchain.plugin.requests import CompileRequest
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 def tc_targets() -> list[TargetDef]:
     """The one target of this plugin."""
     return [TargetDef(spec=SPEC)]
+
+
+@hookimpl
+def tc_cost_models() -> list[CostModelDef]:
+    """The model of the K1."""
+    from tc_target_riscv.cost import K1
+
+    return [K1]
 
 
 @hookimpl

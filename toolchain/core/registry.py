@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.core.cost import CostModel
 from toolchain.core.dtypes import Array
 from toolchain.core.labels import LabelReader, Truth
 from toolchain.core.options import Format, InputOptions
@@ -234,3 +235,26 @@ class AlgorithmDef:
     name: str
     summary: str
     function: Callable[[AlgorithmInput], AlgorithmOutput]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostModelDef:
+    """An estimate of how long programs take on some chips of one target.
+
+    Attributes:
+        name: What reports call it.
+        summary: One line: what machine and what software it speaks of.
+        target: Target that it is of.
+        platforms: Chips that it is of.
+        function: Estimates.
+        sources: Where its figures are from, one line each.
+        notes: What it assumes or leaves out, one line each.
+    """
+
+    name: str
+    summary: str
+    target: str
+    platforms: tuple[str, ...]
+    function: CostModel
+    sources: tuple[str, ...]
+    notes: tuple[str, ...] = ()

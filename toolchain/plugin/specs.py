@@ -13,6 +13,7 @@ from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.quant import QuantPlan
 from toolchain.core.registry import (
     AlgorithmDef,
+    CostModelDef,
     DataReaderDef,
     MetricDef,
     PassDef,
@@ -111,6 +112,28 @@ def tc_metrics() -> Iterable[MetricDef]:  # type: ignore[empty-body]
         @hookimpl
         def tc_metrics():
             return [MetricDef(name="recall", summary="Recall of class 1", function=recall)]
+    """
+
+
+@hookspec
+def tc_cost_models() -> Iterable[CostModelDef]:  # type: ignore[empty-body]
+    """Estimates of how long programs take on chips of one target; reports show them as such.
+
+    A model gets what is counted of all operations, and a number of cores.
+
+    Example:
+        @hookimpl
+        def tc_cost_models():
+            return [
+                CostModelDef(
+                    name="board",
+                    summary="The board with our runtime",
+                    target="board",
+                    platforms=("b1",),
+                    function=estimate,
+                    sources=("rates: data sheet, table 3",),
+                )
+            ]
     """
 
 
