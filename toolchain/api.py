@@ -5,7 +5,7 @@ Records and errors come from `core` and `errors`, the hook marker from `plugin`.
 """
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
-from toolchain.core.cost import Bound, CostModel, MatrixShape, OperationCost, OperationEstimate
+from toolchain.core.cost import Bound, MatrixShape, OperationCost, OperationEstimate
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
@@ -36,6 +36,7 @@ from toolchain.core.registry import (
     AlgorithmDef,
     AlgorithmInput,
     AlgorithmOutput,
+    CostModel,
     CostModelDef,
     DataReaderDef,
     MetricDef,

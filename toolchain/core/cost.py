@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
 
 from toolchain.core.dtypes import DType
 
@@ -78,13 +76,6 @@ class OperationEstimate:
     name: str
     latency_us: float
     bound: Bound
-
-
-CostModel: TypeAlias = Callable[[Sequence[OperationCost], int], tuple[OperationEstimate, ...]]
-"""(operations in the order of the program, cores) to an estimate for each of them, in their order.
-
-The latencies add up to that of the whole; a model in which operations overlap divides that up.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.core.cost import CostModel
+from toolchain.core.cost import OperationCost, OperationEstimate
 from toolchain.core.dtypes import Array
 from toolchain.core.labels import LabelReader, Truth
 from toolchain.core.options import Format, InputOptions
@@ -37,6 +37,10 @@ EvidenceFunction = Callable[[Mapping[str, Array], Any], Any]
 
 ScoreFunction = Callable[[Sequence[Any]], float]
 """What all samples contributed, in their order, to the metric."""
+
+CostModel = Callable[[Sequence[OperationCost], int], tuple[OperationEstimate, ...]]
+"""(operations in the order of the program, cores) to an estimate for each, in their order. The
+latencies add up to that of the whole; a model in which operations overlap divides that up."""
 
 PassFunction = Callable[[Any], bool]
 """Rewrites an `onnx_ir.Model` in place; True if it changed anything."""

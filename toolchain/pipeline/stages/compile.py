@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.cost import CostReport
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
 from toolchain.graph.downgrade import write_in_opset
@@ -16,6 +17,8 @@ from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.program.cost import cost_report
+from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
 from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
@@ -42,11 +45,13 @@ class CompileRecord:
         files: Files of the target, each with what it is.
         program: Stem of the program's files.
         unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
+        cost: What the program costs.
     """
 
     files: dict[str, str]
     program: str
     unasked: tuple[str, ...]
+    cost: CostReport
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
@@ -63,7 +68,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     compiled = CompiledArtifact(
         folder=stored.folder / FILES, files=record.files, program=record.program
     )
-    state = replace(state.after(NAME, stored), compiled=compiled)
+    state = replace(state.after(NAME, stored), compiled=compiled, cost_report=record.cost)
     if opset is not None and state.optimize_report is not None:
         report = state.optimize_report
         row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
@@ -107,8 +112,16 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
         files=dict(artifact.files),
         program=artifact.program,
         unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
+        cost=_cost(context, program),
     )
     write_record(folder / RECORD, record)
+
+
+def _cost(context: BuildContext, program: Program) -> CostReport:
+    """What the program costs; where there is a model of the chip, also on one core and on all."""
+    (chip,) = context.target.platforms
+    model = context.manager.cost_model(context.target.name, chip.name)
+    return cost_report(program, model=model, cores=sorted({1, chip.cores}))
 
 
 def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:
