@@ -10,7 +10,7 @@ import numpy as np
 
 from toolchain.analysis.recompute.element import Element, Place, Scaled
 from toolchain.analysis.recompute.finishing import Exact, exactly
-from toolchain.analysis.recompute.windows import forward, gather
+from toolchain.analysis.recompute.windows import forward, gather, outer_and
 from toolchain.program.records import BinaryKind, PoolKind
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def pool(op: Pool, place: Place) -> Element:
             terms=int(inside.sum()),
         )
     ends = [x.shape[2 + axis] + op.pads[rank + axis] for axis in range(rank)]
-    padded = np.ones(op.kernel, np.bool_)
-    for mask in np.ix_(*((-op.pads[a] <= p) & (p < ends[a]) for a, p in enumerate(places))):
-        padded = padded & mask
+    padded = outer_and([(-op.pads[a] <= p) & (p < ends[a]) for a, p in enumerate(places)])
     counts = {True: int(padded.sum()), False: int(inside.sum())}
     count, other = counts[op.count_include_pad], counts[not op.count_include_pad]
     total = int(found.centred(op.x_zero_point).sum())

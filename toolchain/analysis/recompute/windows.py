@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,12 +36,15 @@ def gather(x: Array, positions: Sequence[NDArray[np.int64]]) -> Met:
     """Elements of `x` (c, spatial...) at positions per axis; others than 0 <= p < n lie outside."""
     masks = [(p >= 0) & (p < size) for p, size in zip(positions, x.shape[1:], strict=True)]
     clipped = [np.clip(p, 0, size - 1) for p, size in zip(positions, x.shape[1:], strict=True)]
-    inside = np.ones(tuple(len(p) for p in positions), np.bool_)
-    for mask in np.ix_(*masks):
-        inside = inside & mask
+    inside = outer_and(masks)
     values = x[np.ix_(np.arange(x.shape[0]), *clipped)].astype(np.int64)
     inside = np.broadcast_to(inside, values.shape)
     return Met(values=np.where(inside, values, 0), inside=inside)
+
+
+def outer_and(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """True at an index (one per mask) where every mask is."""
+    return np.asarray(reduce(np.logical_and.outer, masks), np.bool_)
 
 
 def forward(
