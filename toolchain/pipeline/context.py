@@ -61,6 +61,11 @@ class BuildContext:
         stem = Path(self.options.model).name.split(".onnx")[0]
         return self.options.compile.name or stem or "model"
 
+    def tools(self) -> str:
+        """Names and versions of the tools that the target compiles with."""
+        tools = self.manager.targets()[self.options.target].tools
+        return "" if tools is None else tools()
+
     def cached(self, stage: str, parts: tuple[object, ...], work: Callable[[Path], None]) -> Stored:
         """The result of a stage of this target, made by `work` unless it is there already."""
         return self._produce(stage, key(stage, self.source, *parts), work)

@@ -33,6 +33,7 @@ from toolchain.plugin.requests import (
     QuantizeResult,
     RefineRequest,
 )
+from toolchain.plugin.runners import RunnerDef
 from toolchain.program.records import Program
 from toolchain.quantization.rules import Asked
 
@@ -111,6 +112,18 @@ def tc_metrics() -> Iterable[MetricDef]:  # type: ignore[empty-body]
         @hookimpl
         def tc_metrics():
             return [MetricDef(name="recall", summary="Recall of class 1", function=recall)]
+    """
+
+
+@hookspec
+def tc_runners() -> Iterable[RunnerDef]:  # type: ignore[empty-body]
+    """Ways to execute artifacts, for `tc run --runner` and the check.
+
+    Example:
+        @hookimpl
+        def tc_runners():
+            return [RunnerDef(name="board", summary="The board on my desk", open=connect,
+                              missing=unplugged, targets=("riscv",))]
     """
 
 

@@ -6,12 +6,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from toolchain.core.reports import LevelStatus
 from toolchain.render import tables
 from toolchain.render.analysis import headline, verdict
 from toolchain.render.figures import count, percent, plural, real, scores, size
 
 if TYPE_CHECKING:
-    from toolchain.core.reports import AccuracyReport, CheckReport, OptimizeReport, QuantReport
+    from toolchain.core.reports import (
+        AccuracyReport,
+        CheckLevel,
+        CheckReport,
+        OptimizeReport,
+        QuantReport,
+    )
     from toolchain.render.results import TargetResult
     from toolchain.render.tables import Table
 
@@ -159,7 +166,7 @@ def _check(result: TargetResult) -> Section | None:
     return Section(
         stage="check",
         status=_status(result, "check") if report.passed else Status.FAILED,
-        lines=(_compared(report),),
+        lines=(_compared(report), *map(_executed, report.levels)),
         tables=(tables.checks(report.rows),) if report.rows else (),
     )
 
@@ -172,6 +179,19 @@ def _analyze(result: TargetResult) -> Section | None:
         stage="analyze",
         status=_status(result, "analyze"),
         lines=(headline(report), *verdict(report)),
+    )
+
+
+def _executed(level: CheckLevel) -> str:
+    if level.status is LevelStatus.MISSING:
+        reasons = "; ".join(problem.message for problem in level.missing)
+        return f"{level.runner}: not executed ({reasons})"
+    scale = f"{plural(level.tensors, 'tensor')}, {plural(level.samples, 'sample')}"
+    if level.status is LevelStatus.EQUAL:
+        return f"{level.runner}: {level.elements} elements equal to the reference ({scale})"
+    return (
+        f"{level.runner}: differs from the reference first in `{level.first}`, in "
+        f"{plural(level.different, 'element')} ({scale})"
     )
 
 

@@ -97,11 +97,14 @@ def emit_table(op: Table, scope: Scope) -> None:
     """One look-up for each element, wherever it lies."""
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
+    # The kernel's first entry is that of -128, the record's that of the type's lowest integer.
+    first = 128 + x.dtype.qmin if x.dtype.signed else 0
+    table = np.roll(scope.program.constants[op.table], first)
     fields: Fields = {
         "count": x.elements,
         "is_signed": int(x.dtype.signed),
         "y_size": y.dtype.numpy.itemsize,
-        "table": scope.constant(scope.program.constants[op.table], f"{op.name}_table"),
+        "table": scope.constant(table, f"{op.name}_table"),
     }
     scope.call(_TABLE, fields, (x,), (y,), name=op.name)
 

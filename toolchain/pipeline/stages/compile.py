@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from toolchain.codegen.project import write_project
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
@@ -16,6 +17,7 @@ from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
 from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
@@ -23,6 +25,8 @@ from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
 NAME = "compile"
 RECORD = "artifact.json"
 FILES = "files"
+SOURCES = "c"
+"""Folder of the C sources within the target's."""
 RESERVED = (
     "optimized.onnx",
     "report.md",
@@ -42,11 +46,13 @@ class CompileRecord:
         files: Files of the target, each with what it is.
         program: Stem of the program's files.
         unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
+        warnings: What the target could not write.
     """
 
     files: dict[str, str]
     program: str
     unasked: tuple[str, ...]
+    warnings: tuple[Problem, ...]
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
@@ -57,7 +63,14 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     options = context.options
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
     opset = options.compile.opset
-    parts = (quantized, options.platform, context.name, opset, options.target_options)
+    parts = (
+        quantized,
+        options.platform,
+        context.name,
+        options.compile,
+        options.target_options,
+        context.tools(),
+    )
     stored = context.cached(NAME, parts, lambda folder: _compile(context, state, qdq, folder))
     record = read_record(stored.folder / RECORD, CompileRecord)
     compiled = CompiledArtifact(
@@ -71,6 +84,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         state = replace(state, optimize_report=report)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
+    state = state.warn_all(NAME, record.warnings)
     if record.unasked:
         problem = Problem(
             code=Code.RUNS_IN_FLOAT,
@@ -89,6 +103,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
     lower = LowerRequest(target=context.target, graph=graph, name=context.name)
     program = context.hooks.lower(lower)
     (folder / FILES).mkdir()
+    sources = _write_sources(context, program, folder / FILES)
     with context.workspace.scratch() as scratch:
         artifact = context.hooks.compile(
             CompileRequest(
@@ -97,6 +112,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
                 model=_handed_out(context, state, qdq, scratch),
                 program=program,
                 folder=folder / FILES,
+                sources=folder / FILES / SOURCES if sources else None,
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
@@ -104,11 +120,22 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
         )
     _check_files(context, folder / FILES, artifact)
     record = CompileRecord(
-        files=dict(artifact.files),
+        files={**sources, **artifact.files},
         program=artifact.program,
         unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
+        warnings=artifact.warnings,
     )
     write_record(folder / RECORD, record)
+
+
+def _write_sources(context: BuildContext, program: Program, folder: Path) -> dict[str, str]:
+    """The program as C below `folder`; its files by name, none where they are switched off."""
+    options = context.options.compile
+    if not options.sources:
+        return {}
+    (folder / SOURCES).mkdir()
+    written = write_project(program, folder / SOURCES, context.name, workers=options.workers)
+    return {f"{SOURCES}/{name}": what for name, what in written.items()}
 
 
 def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:
