@@ -107,7 +107,7 @@ def _incomplete_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
             for problem in level.missing:
                 yield Problem(
                     code=Code.CHECK_INCOMPLETE,
-                    message=f"The check of {result.target} is incomplete: {level.runner} was not run",
+                    message=f"{level.runner} was not run: the check of {result.target} is incomplete",
                     where=f"runner {level.runner}",
                     got=problem.message,
                     hint=f"{problem.hint}; --allow-missing accepts it",
