@@ -105,9 +105,10 @@ def _incomplete_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
     for result in results:
         for level in () if result.check is None else result.check.incomplete:
             for problem in level.missing:
+                what = f"{level.runner} was not run: the check of {result.target} is incomplete"
                 yield Problem(
                     code=Code.CHECK_INCOMPLETE,
-                    message=f"{level.runner} was not run: the check of {result.target} is incomplete",
+                    message=what,
                     where=f"runner {level.runner}",
                     got=problem.message,
                     hint=f"{problem.hint}; --allow-missing accepts it",
