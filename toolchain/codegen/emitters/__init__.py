@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from toolchain.codegen.emitters.accumulate import emit_conv, emit_matmul
+from toolchain.codegen.emitters.conv import emit_blocked_conv, emit_conv
 from toolchain.codegen.emitters.convert import emit_dequantize, emit_quantize, emit_rescale
 from toolchain.codegen.emitters.elementwise import emit_binary, emit_softmax, emit_table
 from toolchain.codegen.emitters.floats import emit_float_op
+from toolchain.codegen.emitters.matmul import emit_blocked_matmul, emit_matmul
 from toolchain.codegen.emitters.movement import emit_move
 from toolchain.codegen.emitters.pooling import emit_pool
+from toolchain.codegen.emitters.transposed import emit_conv_transpose
 from toolchain.codegen.scope import Scope
 from toolchain.program.records import (
     Binary,
+    BlockedConv,
+    BlockedMatMul,
     Conv,
+    ConvTranspose,
     Dequantize,
     FloatOp,
     MatMul,
@@ -36,7 +41,10 @@ Emitter = Callable[[Any, Scope], None]
 
 EMITTERS: Mapping[type[Operation], Emitter] = {
     Conv: emit_conv,
+    ConvTranspose: emit_conv_transpose,
     MatMul: emit_matmul,
+    BlockedConv: emit_blocked_conv,
+    BlockedMatMul: emit_blocked_matmul,
     Binary: emit_binary,
     Pool: emit_pool,
     Table: emit_table,
@@ -49,5 +57,5 @@ EMITTERS: Mapping[type[Operation], Emitter] = {
 }
 """What is called for each kind of operation."""
 
-SPATIAL: frozenset[type[Operation]] = frozenset({Conv, Pool})
+SPATIAL: frozenset[type[Operation]] = frozenset({Conv, ConvTranspose, BlockedConv, Pool})
 """Operations that want their tensors channels-last."""

@@ -18,13 +18,18 @@ static void finish_real(const tc_finish_params *p, float *values, int32_t first,
     for (int32_t i = 0; i < count; i++) {
         values[i] *= factor[i];
     }
+    tc_finish_total(p, values, count, y);
+}
+
+void tc_finish_total(const tc_finish_params *p, const float *totals, int32_t count, void *y)
+{
     if (p->grid.type != TC_FLOAT32) {
-        tc_saturate(values, count, &p->grid, y);
+        tc_saturate(totals, count, &p->grid, y);
         return;
     }
     float *result = (float *)y;
     for (int32_t i = 0; i < count; i++) {
-        float v = values[i];
+        float v = totals[i];
         v = v < p->float_low ? p->float_low : v;
         result[i] = v > p->float_high ? p->float_high : v;
     }

@@ -19,7 +19,7 @@ void tc_saturate(const float *values, int32_t count, const tc_grid *grid, void *
 /* round(value * 2**-shift), exact; |value| < 2**62, shift <= 62, below 0 it multiplies. */
 int64_t tc_shift(int64_t value, int32_t shift, tc_rounding rounding);
 
-/* y[i] = saturate(values[i] + zero_point), the values being rounded already. */
+/* y[i] = saturate(values[i] + zero_point), the values being rounded already; also to int32. */
 void tc_store(const int64_t *values, int32_t count, const tc_grid *grid, void *y);
 
 #endif
