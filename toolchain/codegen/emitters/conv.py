@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _CONV = Kernel("tc_conv", parallel=True)
 _DEPTHWISE = Kernel("tc_depthwise", parallel=True)
+_DEPTHWISE_WIDE = Kernel("tc_depthwise_wide", parallel=True)
+
+_TAPS = 32
+"""Kernel positions along the last axis that depthwise kernels take (TC_TAPS)."""
 
 
 def emit_conv(op: Conv, scope: Scope) -> None:
@@ -43,7 +47,7 @@ def emit_conv(op: Conv, scope: Scope) -> None:
     weight = scope.program.constants[op.weight]
     zeros = None if op.weight_zero_point is None else scope.program.constants[op.weight_zero_point]
     x, y = operands(op.inputs[0], op.outputs[0], scope)
-    if op.groups == x.shape[1] == y.shape[1]:
+    if op.groups == x.shape[1] == y.shape[1] and weight.shape[-1] <= _TAPS:
         _depthwise(op, x, y, weight, zeros, scope)
         return
     product, fields = gathered(op, op.name, weight, x, y.elements // y.shape[1], scope)
@@ -102,11 +106,11 @@ def _depthwise(
         "window": window(op, weight.shape[2:], x, y, scope),
         "x_type": element_type(x.dtype),
         "x_zero_point": op.x_zero_point,
-        "wide_weights" if wide else "weights": taps,
+        "weights": taps,
         "parts": scope.workers,
         "finish": finish(op, op.finish, op.bias, y.shape[1], scope),
     }
-    scope.call(_DEPTHWISE, fields, (x,), (y,), name=op.name)
+    scope.call(_DEPTHWISE_WIDE if wide else _DEPTHWISE, fields, (x,), (y,), name=op.name)
 
 
 def emit_blocked_conv(op: BlockedConv, scope: Scope) -> None:

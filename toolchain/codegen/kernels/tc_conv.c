@@ -76,6 +76,33 @@ static ptrdiff_t place_of(const job *j, int32_t position)
     return at * w->out_channels;
 }
 
+/* True if output positions are those of the input, one after the other, as rows should lie. */
+static int is_pointwise(const tc_conv_params *p)
+{
+    const tc_window *w = &p->window;
+    int same = p->groups == 1 && p->product.row_step == w->in_channels;
+    for (int32_t axis = 0; axis < TC_SPATIAL; axis++) {
+        same &= w->kernel[axis] == 1 && w->stride[axis] == 1 && w->in[axis] == w->out[axis];
+        same &= w->pad[axis] == 0;
+    }
+    return same;
+}
+
+static void gather_block(const tc_conv_params *p, const void *x, int32_t first, int32_t count,
+                         int32_t group, unsigned char *rows)
+{
+    const int32_t step = p->product.row_step;
+    if (is_pointwise(p)) {
+        tc_fill_row(&p->product, p->x_type, tc_at(x, p->x_type, (ptrdiff_t)first * step),
+                    p->x_zero_point, count * step, rows);
+        return;
+    }
+    const ptrdiff_t row_bytes = (ptrdiff_t)step * tc_row_size(&p->product);
+    for (int32_t i = 0; i < count; i++) {
+        gather(p, x, first + i, group, rows + i * row_bytes);
+    }
+}
+
 static void run_part(void *context, int32_t part)
 {
     const job *j = (const job *)context;
@@ -93,9 +120,7 @@ static void run_part(void *context, int32_t part)
             places[i] = place_of(j, first + i);
         }
         for (int32_t group = 0; group < p->groups; group++) {
-            for (int32_t i = 0; i < some; i++) {
-                gather(p, j->x, first + i, group, rows + i * row_bytes);
-            }
+            gather_block(p, j->x, first, some, group, rows);
             const ptrdiff_t matrix = (ptrdiff_t)group * product->columns * product->depth;
             tc_product(product, rows, some, tc_at(product->weights, product->type, matrix), group,
                        group * product->columns, places, j->y);
