@@ -1,12 +1,31 @@
 #include "tc_finish.h"
 
+/* With a constant rounding the loop becomes vectors. */
+static inline void shift_all(const int64_t *restrict totals, const int32_t *restrict significand,
+                             const int8_t *restrict shift, int32_t count, tc_rounding rounding,
+                             int64_t *restrict steps)
+{
+    for (int32_t i = 0; i < count; i++) {
+        steps[i] = tc_shift(totals[i] * (int64_t)significand[i], shift[i], rounding);
+    }
+}
+
 static void finish_exact(const tc_finish_params *p, const int64_t *totals, int32_t first,
                          int32_t count, void *y)
 {
+    const int32_t *significand = p->significand + first;
+    const int8_t *shift = p->shift + first;
     int64_t steps[TC_COLUMNS];
-    for (int32_t i = 0; i < count; i++) {
-        const int64_t product = totals[i] * (int64_t)p->significand[first + i];
-        steps[i] = tc_shift(product, p->shift[first + i], p->grid.rounding);
+    switch (p->grid.rounding) {
+    case TC_HALF_EVEN:
+        shift_all(totals, significand, shift, count, TC_HALF_EVEN, steps);
+        break;
+    case TC_HALF_UP:
+        shift_all(totals, significand, shift, count, TC_HALF_UP, steps);
+        break;
+    case TC_HALF_AWAY:
+        shift_all(totals, significand, shift, count, TC_HALF_AWAY, steps);
+        break;
     }
     tc_store(steps, count, &p->grid, y);
 }
