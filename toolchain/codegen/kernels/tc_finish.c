@@ -30,15 +30,15 @@ static void finish_exact(const tc_finish_params *p, const int64_t *totals, int32
     tc_store(steps, count, &p->grid, y);
 }
 
-static void finish_real(const tc_finish_params *p, const float *values, int32_t count, void *y)
+void tc_finish_total(const tc_finish_params *p, const float *totals, int32_t count, void *y)
 {
     if (p->grid.type != TC_FLOAT32) {
-        tc_saturate(values, count, &p->grid, y);
+        tc_saturate(totals, count, &p->grid, y);
         return;
     }
     float *result = (float *)y;
     for (int32_t i = 0; i < count; i++) {
-        const float v = values[i] < p->float_low ? p->float_low : values[i];
+        const float v = totals[i] < p->float_low ? p->float_low : totals[i];
         result[i] = v > p->float_high ? p->float_high : v;
     }
 }
@@ -58,7 +58,7 @@ void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t firs
     for (int32_t i = 0; i < count; i++) {
         values[i] = (float)totals[i] * p->factor[first + i];
     }
-    finish_real(p, values, count, y);
+    tc_finish_total(p, values, count, y);
 }
 
 /*
@@ -106,6 +106,6 @@ void tc_finish(const tc_finish_params *p, const int32_t *sums, int32_t first, in
         for (int32_t i = 0; i < count; i++) {
             values[i] = (float)(sums[i] + bias[i]) * factor[i];
         }
-        finish_real(p, values, count, y);
+        tc_finish_total(p, values, count, y);
     }
 }

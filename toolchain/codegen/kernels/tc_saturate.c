@@ -91,8 +91,11 @@ void tc_store(const int64_t *values, int32_t count, const tc_grid *grid, void *y
     case TC_INT16:
         TC_STORE(int16_t);
         break;
-    default:
+    case TC_UINT16:
         TC_STORE(uint16_t);
+        break;
+    default:
+        TC_STORE(int32_t);
         break;
     }
 }

@@ -33,7 +33,7 @@ static inline int64_t tc_shift(int64_t value, int32_t shift, tc_rounding roundin
     return rounded * (INT64_C(1) << (right - shift));
 }
 
-/* y[i] = saturate(values[i] + zero_point), the values being rounded already. */
+/* y[i] = saturate(values[i] + zero_point), the values being rounded already; also to int32. */
 void tc_store(const int64_t *values, int32_t count, const tc_grid *grid, void *y);
 
 #endif
