@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 MAX_RANK = 8
 """Axes that loops of kernels can have (TC_MAX_RANK)."""
+
+
+class Named(Protocol):
+    """What an error can be about."""
+
+    @property
+    def name(self) -> str:
+        """Of an operation."""
 
 
 @dataclass
@@ -155,7 +163,7 @@ class Scope:
         self._calls.clear()
         return calls
 
-    def unsupported(self, op: Operation, message: str, got: object = None) -> CompileError:
+    def unsupported(self, op: Named, message: str, got: object = None) -> CompileError:
         """The error of an operation that there is no C for."""
         return CompileError(
             Code.LOWERING_FAILED, f"No C for this operation: {message}", where=op.name, got=got

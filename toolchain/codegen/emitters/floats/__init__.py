@@ -9,13 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from toolchain.codegen.emitters.floats import (
+    convolution,
+    matrix,
+    normalization,
+    pooling,
+    reductions,
+    resize,
+)
+
 if TYPE_CHECKING:
     from toolchain.codegen.scope import Scope
     from toolchain.program.records import FloatOp
 
     FloatEmitter = Callable[[FloatOp, Scope], None]
 
-FLOAT_OPS: Mapping[str, FloatEmitter] = {}
+FLOAT_OPS: Mapping[str, FloatEmitter] = {
+    **convolution.OPS,
+    **matrix.OPS,
+    **normalization.OPS,
+    **pooling.OPS,
+    **reductions.OPS,
+    **resize.OPS,
+}
 """What is called for each ONNX operator."""
 
 
