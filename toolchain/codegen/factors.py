@@ -63,9 +63,9 @@ def finish(op: Operation, how: Finish, bias: str | None, columns: int, scope: Sc
     """`tc_finish_params` for `columns` output channels."""
     from toolchain.program.records import Requantize
 
-    fields: Fields = {}
-    if bias is not None:
-        fields["bias"] = scope.constant(scope.program.constants[bias], f"{op.name}_bias")
+    constants = scope.program.constants
+    biases = np.zeros(columns, np.int32) if bias is None else constants[bias].astype(np.int32)
+    fields: Fields = {"bias": scope.constant(biases, f"{op.name}_bias")}
     factors: NDArray[np.float32] = np.broadcast_to(
         scope.program.constants[how.factor].astype(np.float32), (columns,)
     )

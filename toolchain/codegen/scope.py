@@ -37,6 +37,7 @@ class Scope:
     Attributes:
         program: What is generated.
         spatial: Tensors that something behind them wants channels-last.
+        prefix: Begins the C names of constants, which all models of a firmware share.
         workers: Parts into which kernels divide their work for `parallel_for`.
         steps: Operations done so far.
         constants: Data of the model by C name, in the order of first use.
@@ -44,6 +45,7 @@ class Scope:
 
     program: Program
     spatial: frozenset[str]
+    prefix: str
     workers: int = 1
     steps: list[Step] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Scope:
 
     def __post_init__(self) -> None:
         """Inputs of the program are where the caller put them."""
+        self._names.update((self.prefix, f"{self.prefix}_run"))
         for name in self.program.inputs:
             self._operands[name] = [self._place(name, name, None)]
 
@@ -114,7 +117,7 @@ class Scope:
         data = np.ascontiguousarray(array)
         key = (data.dtype.str, data.shape, data.tobytes())
         if key not in self._known:
-            word = identifier(name, self._names)
+            word = identifier(f"{self.prefix}_{name}", self._names)
             self._known[key] = Word(word)
             self.constants[word] = data
         return self._known[key]

@@ -12,24 +12,36 @@ from typing import Any
 
 from toolchain.codegen.emitters.accumulate import emit_conv, emit_matmul
 from toolchain.codegen.emitters.convert import emit_dequantize, emit_quantize, emit_rescale
-from toolchain.codegen.emitters.elementwise import emit_binary, emit_softmax, emit_table
+from toolchain.codegen.emitters.elementwise import emit_binary, emit_table
 from toolchain.codegen.emitters.floats import emit_float_op
 from toolchain.codegen.emitters.movement import emit_move
+from toolchain.codegen.emitters.normalization import emit_normalize
 from toolchain.codegen.emitters.pooling import emit_pool
+from toolchain.codegen.emitters.reduction import emit_arg_extreme, emit_reduce
+from toolchain.codegen.emitters.resize import emit_interpolate, emit_resize
+from toolchain.codegen.emitters.slope import emit_slope
+from toolchain.codegen.emitters.softmax import emit_softmax, emit_wide_softmax
 from toolchain.codegen.scope import Scope
 from toolchain.program.records import (
+    ArgExtreme,
     Binary,
     Conv,
     Dequantize,
     FloatOp,
+    Interpolate,
     MatMul,
     Move,
+    Normalize,
     Operation,
     Pool,
     Quantize,
+    Reduce,
     Rescale,
+    Resize,
+    Slope,
     Softmax,
     Table,
+    WideSoftmax,
 )
 
 Emitter = Callable[[Any, Scope], None]
@@ -41,6 +53,13 @@ EMITTERS: Mapping[type[Operation], Emitter] = {
     Pool: emit_pool,
     Table: emit_table,
     Softmax: emit_softmax,
+    WideSoftmax: emit_wide_softmax,
+    Slope: emit_slope,
+    Normalize: emit_normalize,
+    Reduce: emit_reduce,
+    ArgExtreme: emit_arg_extreme,
+    Resize: emit_resize,
+    Interpolate: emit_interpolate,
     Move: emit_move,
     Quantize: emit_quantize,
     Dequantize: emit_dequantize,

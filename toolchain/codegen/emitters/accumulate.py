@@ -27,6 +27,9 @@ _MATMUL = Kernel("tc_matmul", parallel=True)
 COLUMNS = 64
 """Columns of a panel of weights (TC_COLUMNS)."""
 
+_TAPS = 32
+"""Kernel positions along the last axis that the depthwise kernel takes (TC_TAPS)."""
+
 _GATHERED_ELEMENTS = 16384
 """16-bit inputs gathered at a time: 32 KiB, a first-level cache."""
 _TILE = 8
@@ -73,7 +76,7 @@ def emit_conv(op: Conv, scope: Scope) -> None:
     }
     last: Fields = {"finish": finish(op, op.finish, op.bias, y.shape[1], scope)}
     zeros = None if op.weight_zero_point is None else scope.program.constants[op.weight_zero_point]
-    if op.groups == x.shape[1] == y.shape[1]:
+    if op.groups == x.shape[1] == y.shape[1] and weight.shape[-1] <= _TAPS:
         offsets = 0 if zeros is None else zeros.reshape(-1, *(1,) * (weight.ndim - 1))
         taps = (weight.astype(np.int16) - offsets).astype(np.int16).reshape(y.shape[1], -1).T
         name = scope.constant(taps, f"{op.name}_weights")

@@ -104,6 +104,31 @@ static void multiply(const tc_conv_params *p, const int16_t *rows, int32_t first
     }
 }
 
+/* True if output positions are those of the input, one after the other, as rows should lie. */
+static int is_pointwise(const tc_conv_params *p)
+{
+    const tc_window *w = &p->window;
+    int same = p->groups == 1 && p->row_step == w->in_channels;
+    for (int32_t axis = 0; axis < TC_SPATIAL; axis++) {
+        same &= w->kernel[axis] == 1 && w->stride[axis] == 1 && w->in[axis] == w->out[axis];
+    }
+    return same;
+}
+
+static void gather_block(const tc_conv_params *p, const void *x, int32_t first, int32_t count,
+                         int32_t group, int16_t *rows)
+{
+    if (is_pointwise(p)) {
+        const ptrdiff_t index = (ptrdiff_t)first * p->row_step;
+        tc_widen16(p->x_type, tc_at(x, p->x_type, index), p->x_zero_point, count * p->row_step,
+                   rows);
+        return;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        gather(p, x, first + i, group, rows + (ptrdiff_t)i * p->row_step);
+    }
+}
+
 static void run_part(void *context, int32_t part)
 {
     const job *j = (const job *)context;
@@ -115,9 +140,7 @@ static void run_part(void *context, int32_t part)
         const int32_t first = block * p->block_rows;
         const int32_t some = tc_min(p->block_rows, count - first);
         for (int32_t group = 0; group < p->groups; group++) {
-            for (int32_t i = 0; i < some; i++) {
-                gather(p, j->x, first + i, group, rows + (ptrdiff_t)i * p->row_step);
-            }
+            gather_block(p, j->x, first, some, group, rows);
             multiply(p, rows, first, some, group, j->y);
         }
     }

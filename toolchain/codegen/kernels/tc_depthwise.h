@@ -4,6 +4,9 @@
 
 #include "tc_conv.h"
 
+/* Kernel positions that are summed at a time; the last axis of a kernel has no more. */
+enum { TC_TAPS = 32 };
+
 typedef struct {
     tc_window window;
     tc_type x_type;

@@ -8,11 +8,11 @@
 enum { TC_COLUMNS = 64 };
 
 /*
- * What becomes of an accumulator: y = saturate(round((sum << guard_bits) + bias) * factor) +
+ * What becomes of an accumulator: y = saturate(round(((sum << guard_bits) + bias) * factor) +
  * zero_point). Everything but the grid is an array with one number for each column.
  */
 typedef struct {
-    const int32_t *bias;        /* 0: none */
+    const int32_t *bias;
     const float *factor;        /* 0 for exact factors */
     const int32_t *significand; /* exact factors: significand * 2**-shift */
     const int8_t *shift;

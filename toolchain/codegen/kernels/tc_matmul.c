@@ -92,16 +92,22 @@ static void run_part(void *context, int32_t part)
     const tc_matmul_params *p = j->p;
     int16_t *rows = (int16_t *)(void *)(j->scratch + (ptrdiff_t)part * p->scratch_bytes);
     int8_t *packed = (int8_t *)(rows + (ptrdiff_t)p->block_rows * p->row_step);
+    const int32_t last = p->batch.rank - 1;
     tc_place place = {{0}, {0}};
     int32_t number = 0;
     do {
-        if (p->weights != NULL) {
-            one_product(j, &place, p->weights + place.at[1], rows, part, p->parts);
-        } else if (number % p->parts == part) {
-            pack(p, tc_at(j->b, p->b_type, place.at[1]), packed);
-            one_product(j, &place, packed, rows, 0, 1);
+        tc_place pair = place;
+        for (int32_t i = 0; i < p->batch.shape[last]; i++, number++) {
+            if (p->weights != NULL) {
+                one_product(j, &pair, p->weights + pair.at[1], rows, part, p->parts);
+            } else if (number % p->parts == part) {
+                pack(p, tc_at(j->b, p->b_type, pair.at[1]), packed);
+                one_product(j, &pair, packed, rows, 0, 1);
+            }
+            for (int32_t k = 0; k < TC_MAX_OPERANDS; k++) {
+                pair.at[k] += p->batch.stride[k][last];
+            }
         }
-        number++;
     } while (tc_next(&p->batch, &place));
 }
 
