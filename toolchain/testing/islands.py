@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolchain.core.dtypes import Array, DType
+from toolchain.core.graph_view import Attribute
 from toolchain.core.quant import Rounding
 from toolchain.program.float_ops import evaluate
-from toolchain.program.records import Attribute, FloatOp, Program, Tensor
+from toolchain.program.records import FloatOp, Program, Tensor
 from toolchain.testing.compiled import run_in_c
 
 
