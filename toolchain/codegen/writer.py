@@ -92,7 +92,6 @@ class Writer:
         """Parameters of all calls, and the function that makes the calls."""
         generated = self.generated
         headers = sorted({call.kernel.header for call in generated.calls})
-        size = max(generated.memory.arena_bytes, 1)
         return _lines(
             f"/* {generated.program.name}: parameters of all kernels, and the order of calls. */",
             f'#include "{self.name}.h"',
@@ -102,18 +101,23 @@ class Writer:
             f'#include "{self.name}_weights.h"',
             *(f'#include "{header}.h"' for header in headers),
             "",
-            "/* All that is computed on the way; define TC_ARENA to place it in a section. */",
-            "#ifndef TC_ARENA",
-            "#define TC_ARENA",
-            "#endif",
-            "static TC_ARENA union {",
-            f"    unsigned char bytes[{size}];",
-            "    uint64_t aligned;",
-            "} memory;",
-            "",
+            *self._arena(),
             *self._params(),
             *self._run(),
         )
+
+    def _arena(self) -> Iterator[str]:
+        size = self.generated.memory.arena_bytes
+        if size:
+            yield "/* All that is computed on the way; define TC_ARENA to place it in a section. */"
+            yield "#ifndef TC_ARENA"
+            yield "#define TC_ARENA"
+            yield "#endif"
+            yield "static TC_ARENA union {"
+            yield f"    unsigned char bytes[{size}];"
+            yield "    uint64_t aligned;"
+            yield "} memory;"
+            yield ""
 
     def _params(self) -> Iterator[str]:
         for step in self.generated.steps:
@@ -130,7 +134,8 @@ class Writer:
         yield f"void {self.name}_run(const void *const *inputs, void *const *outputs,"
         yield f"    {' ' * len(self.name)}     const tc_context *context)"
         yield "{"
-        yield "    unsigned char *const arena = memory.bytes;"
+        if generated.memory.arena_bytes:
+            yield "    unsigned char *const arena = memory.bytes;"
         yield from (f"    {line}" for line in self._buffers())
         number = 0
         for step in generated.steps:
