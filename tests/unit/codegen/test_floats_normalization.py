@@ -7,7 +7,7 @@ import pytest
 
 from toolchain.core.dtypes import Array
 from toolchain.testing.compiled import COMPILER
-from toolchain.testing.islands import assert_islands_agree, island
+from toolchain.testing.float_cases import assert_float_ops, float_case
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 
@@ -21,22 +21,22 @@ def test_softmax() -> None:
     strange = np.array([[np.inf, 1, 2], [np.nan, 1, 2], [-np.inf] * 3, [0, -0.0, 0], [-200, 0, 88]])
     cases = []
     for name in ("Softmax", "LogSoftmax"):
-        cases += [island(name, x, axis=axis) for axis in (-1, 0, 1, 2, 3)]
-        cases += [island(name, x), island(name, reals(2, 300) * 30)]
-        cases.append(island(name, strange.astype(np.float32), axis=1))
-    assert_islands_agree(cases)
+        cases += [float_case(name, x, axis=axis) for axis in (-1, 0, 1, 2, 3)]
+        cases += [float_case(name, x), float_case(name, reals(2, 300) * 30)]
+        cases.append(float_case(name, strange.astype(np.float32), axis=1))
+    assert_float_ops(*cases)
 
 
 @pytest.mark.parametrize("constant", [(), (1, 2)])
 def test_layer_normalization(constant: tuple[int, ...]) -> None:
     x = reals(2, 9, 3, 5)
     cases = [
-        island(
+        float_case(
             "LayerNormalization",
             x,
             reals(*x.shape[axis:], seed=1),
             reals(*x.shape[axis:], seed=2),
-            constant=constant,
+            constants=constant,
             axis=axis,
             epsilon=1e-3,
         )
@@ -45,21 +45,23 @@ def test_layer_normalization(constant: tuple[int, ...]) -> None:
     more: dict[str, tuple[int, ...]] = {"one": (1,), "row": (5,), "runs": (9, 1, 1), "all": x.shape}
     for shape in more.values():
         cases += [
-            island("LayerNormalization", x, reals(*shape), reals(5), constant=constant, axis=2),
-            island("LayerNormalization", x, reals(*shape), constant=constant[:1], axis=2),
-            island("RMSNormalization", x, reals(*shape), constant=constant[:1], axis=2),
+            float_case(
+                "LayerNormalization", x, reals(*shape), reals(5), constants=constant, axis=2
+            ),
+            float_case("LayerNormalization", x, reals(*shape), constants=constant[:1], axis=2),
+            float_case("RMSNormalization", x, reals(*shape), constants=constant[:1], axis=2),
         ]
-    cases.append(island("RMSNormalization", x, reals(5), epsilon=0.1))
-    cases.append(island("LayerNormalization", np.zeros((3, 4), np.float32), reals(4)))
-    assert_islands_agree(cases)
+    cases.append(float_case("RMSNormalization", x, reals(5), epsilon=0.1))
+    cases.append(float_case("LayerNormalization", np.zeros((3, 4), np.float32), reals(4)))
+    assert_float_ops(*cases)
 
 
 def test_layer_normalization_hands_out_means_and_deviations() -> None:
     x = reals(2, 9, 5)
-    assert_islands_agree(
-        [
-            island("LayerNormalization", x, reals(5), reals(5), outputs=3),
-            island("LayerNormalization", x, reals(9, 5), outputs=2, axis=1),
+    assert_float_ops(
+        *[
+            float_case("LayerNormalization", x, reals(5), reals(5), outputs=3),
+            float_case("LayerNormalization", x, reals(9, 5), outputs=2, axis=1),
         ]
     )
 
@@ -71,21 +73,23 @@ def test_instance_and_group_normalization(constant: tuple[int, ...]) -> None:
     for shape in ((2, 6, 4, 5), (3, 6, 7), (1, 6, 2, 3, 4), (2, 6, 1, 1)):
         x = reals(*shape)
         cases.append(
-            island("InstanceNormalization", x, scale, bias, constant=constant, epsilon=0.01)
+            float_case("InstanceNormalization", x, scale, bias, constants=constant, epsilon=0.01)
         )
         cases += [
-            island("GroupNormalization", x, scale, bias, constant=constant, num_groups=groups)
+            float_case("GroupNormalization", x, scale, bias, constants=constant, num_groups=groups)
             for groups in (1, 2, 3, 6)
         ]
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)
 
 
 @pytest.mark.parametrize("constant", [(), (1, 2, 3, 4)])
 def test_batch_normalization(constant: tuple[int, ...]) -> None:
     numbers = (*(reals(6, seed=seed) for seed in (1, 2, 3)), np.abs(reals(6, seed=4)))
-    assert_islands_agree(
-        [
-            island("BatchNormalization", reals(*shape), *numbers, constant=constant, epsilon=0.02)
+    assert_float_ops(
+        *[
+            float_case(
+                "BatchNormalization", reals(*shape), *numbers, constants=constant, epsilon=0.02
+            )
             for shape in ((2, 6, 4, 5), (3, 6), (1, 6, 7))
         ]
     )
@@ -96,15 +100,15 @@ def test_norms_and_responses_of_neighbours() -> None:
     x[0, :, 0, 0] = 0
     x[1, :, 2] = 0
     cases = [
-        island("LpNormalization", x, axis=axis, p=order)
+        float_case("LpNormalization", x, axis=axis, p=order)
         for axis in (-1, 0, 1, 2)
         for order in (1, 2)
     ]
-    cases.append(island("LpNormalization", x))
+    cases.append(float_case("LpNormalization", x))
     cases += [
-        island("LRN", x, size=size, alpha=0.3, beta=beta, bias=1.5)
+        float_case("LRN", x, size=size, alpha=0.3, beta=beta, bias=1.5)
         for size in (1, 2, 3, 4, 5, 9)
         for beta in (0.5, 0.75)
     ]
-    cases.append(island("LRN", x, size=3))
-    assert_islands_agree(cases)
+    cases.append(float_case("LRN", x, size=3))
+    assert_float_ops(*cases)

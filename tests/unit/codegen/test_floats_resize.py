@@ -10,7 +10,7 @@ import pytest
 
 from toolchain.core.dtypes import Array
 from toolchain.testing.compiled import COMPILER
-from toolchain.testing.islands import Island, assert_islands_agree, island
+from toolchain.testing.float_cases import FloatCase, assert_float_ops, float_case
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 
@@ -28,15 +28,15 @@ def reals(*shape: int) -> Array:
     return np.random.default_rng(0).normal(0, 2, shape).astype(np.float32)
 
 
-def by_scales(x: Array, *scales: float, region: Array | None = None, **how: Any) -> Island:
+def by_scales(x: Array, *scales: float, region: Array | None = None, **how: Any) -> FloatCase:
     factors = np.array(scales, np.float32)
     given = [2] if region is None else [1, 2]
-    return island("Resize", x, region, factors, constant=given, **how)
+    return float_case("Resize", x, region, factors, constants=given, **how)
 
 
-def by_sizes(x: Array, *sizes: int, **how: Any) -> Island:
+def by_sizes(x: Array, *sizes: int, **how: Any) -> FloatCase:
     extents = np.array(sizes, np.int64)
-    return island("Resize", x, None, None, extents, constant=[3], **how)
+    return float_case("Resize", x, None, None, extents, constants=[3], **how)
 
 
 @pytest.mark.parametrize("mode", ["linear", "cubic"])
@@ -63,7 +63,7 @@ def test_weighted_sums(mode: str) -> None:
             by_scales(x, 1, 1, 2.3, 0.8, mode=mode, cubic_coeff_a=-0.5, exclude_outside=outside)
             for outside in (0, 1)
         ]
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)
 
 
 def test_nearest() -> None:
@@ -80,7 +80,7 @@ def test_nearest() -> None:
             by_scales(bytes_, 1, 1, 0.6, 1.7, **how),
             by_sizes(x.astype(np.int64), 2, 2, 3, 1, **how),
         ]
-    assert_islands_agree([*cases, by_scales(x, 1, 1, 2, 2)])
+    assert_float_ops(*cases, by_scales(x, 1, 1, 2, 2))
 
 
 def test_regions() -> None:
@@ -100,4 +100,4 @@ def test_regions() -> None:
     whole = np.array([0.5, 1.5], np.float32)
     cases.append(by_scales(x, 2, region=whole, axes=(3,), mode="linear", **how))
     cases.append(by_scales(x.astype(np.int32), 2, region=whole, axes=(3,), mode="nearest", **how))
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)

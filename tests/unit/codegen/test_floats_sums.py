@@ -9,7 +9,7 @@ import pytest
 
 from toolchain.core.dtypes import Array
 from toolchain.testing.compiled import COMPILER
-from toolchain.testing.islands import assert_islands_agree, island
+from toolchain.testing.float_cases import assert_float_ops, float_case
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 
@@ -34,17 +34,17 @@ def test_reductions() -> None:
     cases = []
     for name in (f"Reduce{word}" for word in REDUCTIONS):
         cases += [
-            *(island(name, x, axes(*a), constant=[1]) for a in ((1,), (3, 0), (2, -1))),
-            island(name, x, axes(0, 2), constant=[1], keepdims=0),
-            island(name, x, axes=(-2,)),
-            island(name, x, keepdims=0),
-            island(name, x, noop_with_empty_axes=1),
-            island(name, reals(3, 700), axes(0), constant=[1]),  # more than one chunk
-            island(name, special(40, 3), axes(1), constant=[1]),
-            island(name, -np.zeros((2, 3), np.float32), axes(1), constant=[1]),
-            island(name, np.full((2, 2), -np.inf, np.float32), axes(1), constant=[1]),
+            *(float_case(name, x, axes(*a), constants=[1]) for a in ((1,), (3, 0), (2, -1))),
+            float_case(name, x, axes(0, 2), constants=[1], keepdims=0),
+            float_case(name, x, axes=(-2,)),
+            float_case(name, x, keepdims=0),
+            float_case(name, x, noop_with_empty_axes=1),
+            float_case(name, reals(3, 700), axes(0), constants=[1]),  # more than one chunk
+            float_case(name, special(40, 3), axes(1), constants=[1]),
+            float_case(name, -np.zeros((2, 3), np.float32), axes(1), constants=[1]),
+            float_case(name, np.full((2, 2), -np.inf, np.float32), axes(1), constants=[1]),
         ]
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)
 
 
 def test_reductions_of_integers_wrap() -> None:
@@ -53,8 +53,8 @@ def test_reductions_of_integers_wrap() -> None:
         limits = np.iinfo(dtype)
         x = np.random.default_rng(2).integers(limits.min, limits.max, (3, 4, 5), dtype)
         for name in ("ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"):
-            cases += [island(name, x, axes(*a), constant=[1]) for a in ((0,), (1, 2), (2,))]
-    assert_islands_agree(cases)
+            cases += [float_case(name, x, axes(*a), constants=[1]) for a in ((0,), (1, 2), (2,))]
+    assert_float_ops(*cases)
 
 
 def test_arg_extrema() -> None:
@@ -63,12 +63,12 @@ def test_arg_extrema() -> None:
     for name in ("ArgMax", "ArgMin"):
         for last in (0, 1):
             cases += [
-                island(name, equal, axis=1, select_last_index=last),
-                island(name, equal.astype(np.int32), axis=1, select_last_index=last),
-                island(name, special(5, 6, 3), axis=-2, keepdims=0, select_last_index=last),
-                island(name, reals(4, 3, 2), axis=0, select_last_index=last),
+                float_case(name, equal, axis=1, select_last_index=last),
+                float_case(name, equal.astype(np.int32), axis=1, select_last_index=last),
+                float_case(name, special(5, 6, 3), axis=-2, keepdims=0, select_last_index=last),
+                float_case(name, reals(4, 3, 2), axis=0, select_last_index=last),
             ]
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)
 
 
 def test_partial_sums() -> None:
@@ -78,13 +78,13 @@ def test_partial_sums() -> None:
         for reverse in (0, 1):
             how: dict[str, Any] = {"exclusive": exclusive, "reverse": reverse}
             cases += [
-                island("CumSum", reals(3, 4, 5), axes(1), constant=[1], **how),
-                island("CumSum", special(6, 7), axes(-1), constant=[1], **how),
-                island("CumSum", -np.zeros((2, 3), np.float32), axes(1), constant=[1], **how),
-                island("CumSum", large, axes(0), constant=[1], **how),
-                island("CumSum", large.astype(np.int64), axes(1), constant=[1], **how),
+                float_case("CumSum", reals(3, 4, 5), axes(1), constants=[1], **how),
+                float_case("CumSum", special(6, 7), axes(-1), constants=[1], **how),
+                float_case("CumSum", -np.zeros((2, 3), np.float32), axes(1), constants=[1], **how),
+                float_case("CumSum", large, axes(0), constants=[1], **how),
+                float_case("CumSum", large.astype(np.int64), axes(1), constants=[1], **how),
             ]
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -105,18 +105,21 @@ def test_matrix_products(workers: int) -> None:
     cases = []
     for a, b in shapes:
         pair = (reals(*a), reals(*b, seed=1))
-        cases += [island("MatMul", *pair), island("MatMul", *pair, constant=[1])]
-    cases.append(island("MatMul", reals(4, 5), reals(5, 6), constant=[0]))
-    cases.append(island("MatMul", special(6, 4), special(4, 20)))
-    assert_islands_agree(cases, workers=workers)
+        cases += [float_case("MatMul", *pair), float_case("MatMul", *pair, constants=[1])]
+    cases.append(float_case("MatMul", reals(4, 5), reals(5, 6), constants=[0]))
+    cases.append(float_case("MatMul", special(6, 4), special(4, 20)))
+    assert_float_ops(*cases, workers=workers)
 
 
 def test_sums_of_products_are_in_order_and_not_contracted() -> None:
     row = np.array([[1e8, 1, -1e8, 3]], np.float32)
     column = np.ones((4, 17), np.float32)
     third = np.full((1, 2), np.float32(1 / 3))
-    assert_islands_agree(
-        [island("MatMul", row, column), island("MatMul", np.tile(third, (4, 1)), reals(2, 16))]
+    assert_float_ops(
+        *[
+            float_case("MatMul", row, column),
+            float_case("MatMul", np.tile(third, (4, 1)), reals(2, 16)),
+        ]
     )
 
 
@@ -124,13 +127,13 @@ def test_sums_of_products_are_in_order_and_not_contracted() -> None:
 def test_gemm(constant: tuple[int, ...]) -> None:
     a, b = reals(5, 7), reals(7, 18, seed=1)
     cases = [
-        island("Gemm", a, b, c, constant=constant, alpha=0.3, beta=-1.7)
+        float_case("Gemm", a, b, c, constants=constant, alpha=0.3, beta=-1.7)
         for c in (reals(18), reals(1, 18), reals(5, 1), reals(5, 18), reals(1), reals())
     ]
     left, right = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
     cases += [
-        island("Gemm", left, b, reals(18), constant=constant, transA=1),
-        island("Gemm", left, right, reals(18), constant=constant, transA=1, transB=1),
-        island("Gemm", a, right, constant=constant[:1], transB=1, alpha=2.0),
+        float_case("Gemm", left, b, reals(18), constants=constant, transA=1),
+        float_case("Gemm", left, right, reals(18), constants=constant, transA=1, transB=1),
+        float_case("Gemm", a, right, constants=constant[:1], transB=1, alpha=2.0),
     ]
-    assert_islands_agree(cases)
+    assert_float_ops(*cases)

@@ -14,7 +14,7 @@ from toolchain.core.quant import Rounding
 from toolchain.errors import CompileError
 from toolchain.program.records import FloatOp, Program, Tensor
 from toolchain.testing.compiled import COMPILER
-from toolchain.testing.islands import assert_islands_agree, island
+from toolchain.testing.float_cases import assert_float_ops, float_case
 
 compiled = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 
@@ -36,20 +36,22 @@ def test_convolutions(constant: tuple[int, ...], workers: int) -> None:
         weight = reals(12, 6 // groups, height, width, seed=1)
         how: dict[str, Any] = {"group": groups}
         cases += [
-            island("Conv", x, weight, bias, constant=constant, **how),
-            island("Conv", x, weight, constant=constant[:1], pads=(1, 0, 2, 1), **how),
-            island("Conv", x, weight, strides=(2, 3), dilations=(2, 2), pads=(2,) * 4, **how),
+            float_case("Conv", x, weight, bias, constants=constant, **how),
+            float_case("Conv", x, weight, constants=constant[:1], pads=(1, 0, 2, 1), **how),
+            float_case("Conv", x, weight, strides=(2, 3), dilations=(2, 2), pads=(2,) * 4, **how),
             *(
-                island("Conv", x, weight, bias, strides=(2, 2), auto_pad=pad, **how)
+                float_case("Conv", x, weight, bias, strides=(2, 2), auto_pad=pad, **how)
                 for pad in ("SAME_UPPER", "SAME_LOWER", "VALID")
             ),
         ]
     cases += [
-        island("Conv", reals(1, 3, 30), reals(5, 3, 4, seed=1), pads=(1, 2), strides=(2,)),
-        island("Conv", reals(1, 3, 4, 5, 6), reals(5, 3, 2, 3, 2, seed=1), pads=(1,) * 6),
-        island("Conv", reals(1, 40, 5, 5), reals(3, 40, 3, 3, seed=1), pads=(1,) * 4),  # two panels
+        float_case("Conv", reals(1, 3, 30), reals(5, 3, 4, seed=1), pads=(1, 2), strides=(2,)),
+        float_case("Conv", reals(1, 3, 4, 5, 6), reals(5, 3, 2, 3, 2, seed=1), pads=(1,) * 6),
+        float_case(
+            "Conv", reals(1, 40, 5, 5), reals(3, 40, 3, 3, seed=1), pads=(1,) * 4
+        ),  # two panels
     ]
-    assert_islands_agree(cases, workers=workers)
+    assert_float_ops(*cases, workers=workers)
 
 
 @compiled
@@ -62,9 +64,9 @@ def test_transposed_convolutions(constant: tuple[int, ...]) -> None:
         bias = reals(2 * groups, seed=2)
         how: dict[str, Any] = {"group": groups}
         cases += [
-            island("ConvTranspose", x, weight, bias, constant=constant, **how),
-            island("ConvTranspose", x, weight, constant=constant[:1], strides=(2, 3), **how),
-            island(
+            float_case("ConvTranspose", x, weight, bias, constants=constant, **how),
+            float_case("ConvTranspose", x, weight, constants=constant[:1], strides=(2, 3), **how),
+            float_case(
                 "ConvTranspose",
                 x,
                 weight,
@@ -75,15 +77,17 @@ def test_transposed_convolutions(constant: tuple[int, ...]) -> None:
                 output_padding=(1, 0),
                 **how,
             ),
-            island("ConvTranspose", x, weight, strides=(2, 2), output_shape=(10, 14), **how),
+            float_case("ConvTranspose", x, weight, strides=(2, 2), output_shape=(10, 14), **how),
             *(
-                island("ConvTranspose", x, weight, strides=(2, 2), auto_pad=pad, **how)
+                float_case("ConvTranspose", x, weight, strides=(2, 2), auto_pad=pad, **how)
                 for pad in ("SAME_UPPER", "SAME_LOWER")
             ),
         ]
-    cases.append(island("ConvTranspose", reals(1, 3, 6), reals(3, 4, 5), strides=(3,)))
-    cases.append(island("ConvTranspose", reals(1, 2, 3, 3, 3), reals(2, 3, 2, 2, 2), pads=(1,) * 6))
-    assert_islands_agree(cases)
+    cases.append(float_case("ConvTranspose", reals(1, 3, 6), reals(3, 4, 5), strides=(3,)))
+    cases.append(
+        float_case("ConvTranspose", reals(1, 2, 3, 3, 3), reals(2, 3, 2, 2, 2), pads=(1,) * 6)
+    )
+    assert_float_ops(*cases)
 
 
 @compiled
@@ -95,17 +99,17 @@ def test_poolings() -> None:
             for ceil in (0, 1):
                 how: dict[str, Any] = {"kernel_shape": (3, 2), "ceil_mode": ceil}
                 cases += [
-                    island(name, x, **how),
-                    island(name, x, strides=(2, 2), pads=(1, 0, 1, 1), **how),
-                    island(name, x, strides=(3, 3), dilations=(2, 3), pads=(1, 1, 1, 1), **how),
+                    float_case(name, x, **how),
+                    float_case(name, x, strides=(2, 2), pads=(1, 0, 1, 1), **how),
+                    float_case(name, x, strides=(3, 3), dilations=(2, 3), pads=(1, 1, 1, 1), **how),
                 ]
             cases += [
-                island(name, x, kernel_shape=(3, 3), strides=(2, 2), auto_pad=pad)
+                float_case(name, x, kernel_shape=(3, 3), strides=(2, 2), auto_pad=pad)
                 for pad in ("SAME_UPPER", "SAME_LOWER", "VALID")
             ]
-            cases.append(island(f"Global{name}", x))
+            cases.append(float_case(f"Global{name}", x))
         cases += [
-            island(
+            float_case(
                 "AveragePool",
                 x,
                 kernel_shape=(3, 3),
@@ -117,9 +121,11 @@ def test_poolings() -> None:
             for ceil in (0, 1)
         ]
     for name in ("MaxPool", "AveragePool"):
-        cases.append(island(name, reals(1, 2, 600), kernel_shape=(3,), pads=(1, 1)))
-        cases.append(island(name, reals(1, 2, 4, 5, 6), kernel_shape=(2, 3, 2), strides=(2, 1, 2)))
-    assert_islands_agree(cases)
+        cases.append(float_case(name, reals(1, 2, 600), kernel_shape=(3,), pads=(1, 1)))
+        cases.append(
+            float_case(name, reals(1, 2, 4, 5, 6), kernel_shape=(2, 3, 2), strides=(2, 1, 2))
+        )
+    assert_float_ops(*cases)
 
 
 @compiled
@@ -128,11 +134,11 @@ def test_largest_integers() -> None:
     for dtype in ("int8", "uint8", "int16", "uint16", "int32", "int64"):
         limits = np.iinfo(dtype)
         x = np.random.default_rng(2).integers(limits.min, limits.max, (1, 2, 5, 6), dtype)
-        cases.append(island("MaxPool", x, kernel_shape=(3, 3), pads=(2, 2, 2, 2)))
+        cases.append(float_case("MaxPool", x, kernel_shape=(3, 3), pads=(2, 2, 2, 2)))
         # Some windows see nothing but padding.
-        cases.append(island("MaxPool", x, kernel_shape=(1, 1), pads=(1, 1, 1, 1)))
-        cases.append(island("GlobalMaxPool", x))
-    assert_islands_agree(cases)
+        cases.append(float_case("MaxPool", x, kernel_shape=(1, 1), pads=(1, 1, 1, 1)))
+        cases.append(float_case("GlobalMaxPool", x))
+    assert_float_ops(*cases)
 
 
 def test_four_spatial_axes_are_refused() -> None:

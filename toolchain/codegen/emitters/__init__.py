@@ -14,6 +14,7 @@ from toolchain.codegen.emitters.accumulate import emit_conv, emit_matmul
 from toolchain.codegen.emitters.convert import emit_dequantize, emit_quantize, emit_rescale
 from toolchain.codegen.emitters.elementwise import emit_binary, emit_table
 from toolchain.codegen.emitters.floats import emit_float_op
+from toolchain.codegen.emitters.floats.functions import emit_function
 from toolchain.codegen.emitters.movement import emit_move
 from toolchain.codegen.emitters.normalization import emit_normalize
 from toolchain.codegen.emitters.pooling import emit_pool
@@ -28,6 +29,7 @@ from toolchain.program.records import (
     Conv,
     Dequantize,
     FloatOp,
+    Function,
     Interpolate,
     MatMul,
     Move,
@@ -65,6 +67,7 @@ EMITTERS: Mapping[type[Operation], Emitter] = {
     Dequantize: emit_dequantize,
     Rescale: emit_rescale,
     FloatOp: emit_float_op,
+    Function: emit_function,
 }
 """What is called for each kind of operation."""
 

@@ -1,6 +1,6 @@
 #include "tc_float_arg.h"
 
-#include "tc_integers.h"
+#include "tc_numbers.h"
 
 static int64_t among_floats(const tc_float_arg_params *p, const float *x)
 {
@@ -23,7 +23,7 @@ static int64_t among_integers(const tc_float_arg_params *p, const void *x)
     for (int32_t i = 0; i < p->length; i++) {
         const int32_t at = p->select_last ? p->length - 1 - i : i;
         int64_t v;
-        tc_get_integers(p->type, tc_at(x, p->type, (ptrdiff_t)at * p->inner), 1, 1, &v);
+        tc_load_integers(p->type, tc_at(x, p->type, (ptrdiff_t)at * p->inner), 1, 1, &v);
         if (i == 0 || (p->smallest ? v < found : v > found)) {
             best = at;
             found = v;

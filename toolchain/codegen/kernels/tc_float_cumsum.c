@@ -1,6 +1,6 @@
 #include "tc_float_cumsum.h"
 
-#include "tc_integers.h"
+#include "tc_numbers.h"
 
 /* Without `exclusive` the first result is the first element, not 0 plus it: -0 stays. */
 static void sum_floats(const tc_float_cumsum_params *p, const float *x, float *y, ptrdiff_t step)
@@ -19,9 +19,9 @@ static void sum_integers(const tc_float_cumsum_params *p, const void *x, void *y
     int64_t total = 0;
     for (int32_t i = 0; i < p->length; i++) {
         int64_t v;
-        tc_get_integers(p->type, tc_at(x, p->type, i * step), 1, 1, &v);
+        tc_load_integers(p->type, tc_at(x, p->type, i * step), 1, 1, &v);
         const int64_t next = (int64_t)((uint64_t)total + (uint64_t)v);
-        tc_put_integers(p->type, p->exclusive ? &total : &next, 1, 1, tc_to(y, p->type, i * step));
+        tc_store_integers(p->type, p->exclusive ? &total : &next, 1, tc_to(y, p->type, i * step));
         total = next;
     }
 }

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "tc_integers.h"
+#include "tc_numbers.h"
 
 /* Neighbouring windows, side by side: the first one's corner and how many they are. */
 typedef struct {
@@ -29,7 +29,7 @@ static void fold_integers(const tc_float_pool_params *p, const void *x, int32_t 
                           int64_t *found)
 {
     int64_t values[TC_CHUNK];
-    tc_get_integers(p->type, x, p->window.stride[2], count, values);
+    tc_load_integers(p->type, x, p->window.stride[2], count, values);
     for (int32_t i = 0; i < count; i++) {
         found[i] = values[i] > found[i] ? values[i] : found[i];
     }
@@ -118,7 +118,7 @@ static void pool_strip(const tc_float_pool_params *p, const void *plane, const s
     }
     fold_windows(p, plane, s, found, integers);
     if (p->type != TC_FLOAT32) {
-        tc_put_integers(p->type, integers, s->count, 1, y);
+        tc_store_integers(p->type, integers, s->count, y);
         return;
     }
     const int32_t lines = counted(p, 0, s->corner[0]) * counted(p, 1, s->corner[1]);

@@ -5,22 +5,22 @@
 #include "tc_loops.h"
 
 typedef enum {
-    TC_REDUCE_SUM,
-    TC_REDUCE_PROD,
-    TC_REDUCE_MAX,
-    TC_REDUCE_MIN,
-    TC_REDUCE_MEAN, /* float32 only, as all below */
-    TC_REDUCE_L1,
-    TC_REDUCE_L2,
-    TC_REDUCE_SUM_SQUARE,
-    TC_REDUCE_LOG_SUM_EXP
-} tc_reduction;
+    TC_FOLD_SUM,
+    TC_FOLD_PROD,
+    TC_FOLD_MAX,
+    TC_FOLD_MIN,
+    TC_FOLD_MEAN, /* float32 only, as all below */
+    TC_FOLD_L1,
+    TC_FOLD_L2,
+    TC_FOLD_SUM_SQUARE,
+    TC_FOLD_LOG_SUM_EXP
+} tc_fold_kind;
 
 typedef struct {
-    tc_reduction kind;
+    tc_fold_kind kind;
     tc_type type;     /* of x and y; integers wrap */
     int32_t count;    /* elements that become one */
-    tc_loops kept;    /* operands: x, y */
+    tc_loops kept;    /* operands: x, y; the innermost one runs through neighbours of y */
     tc_loops reduced; /* operand: x; the order in which elements are taken */
 } tc_float_reduce_params;
 

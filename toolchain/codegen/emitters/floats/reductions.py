@@ -47,7 +47,7 @@ def reduce(op: FloatOp, scope: Scope, kind: str, axes: frozenset[int]) -> None:
     shape = [x.shape[axis] for axis in kept]
     reduced = [x.shape[axis] for axis in sorted(axes)]
     fields: Fields = {
-        "kind": Word(f"TC_REDUCE_{kind}"),
+        "kind": Word(f"TC_FOLD_{kind}"),
         "type": number_type(op, op.inputs[0], scope),
         "count": prod(reduced),
         "kept": loops(shape, tuple(x.strides[axis] for axis in kept), _strides(shape)),
