@@ -150,11 +150,16 @@ class Writer:
         yield from (f"    {self._call(call)}" for call in generated.closing)
         if not any(call.kernel.parallel for call in generated.calls):
             yield "    (void)context;"
+        if not self._used() & set(generated.program.inputs):
+            yield "    (void)inputs;"
         yield "}"
 
     def _buffers(self) -> Iterator[str]:
         written = self._shapes()
+        used = self._used()
         for buffer, place in self.generated.external.items():
+            if buffer not in used:  # an input of which nothing but the shape counts
+                continue
             const = "const " if place.startswith("inputs") else ""
             variable = self._variables[buffer]
             yield f"{const}void *const {variable} = {place};{written.get(buffer, '')}"
@@ -163,6 +168,13 @@ class Writer:
                 f"void *const {self._variables[buffer]} = arena + {offset};"
                 f"{written.get(buffer, '')}"
             )
+
+    def _used(self) -> set[str]:
+        """Buffers that calls are given or that are shown."""
+        operands = [o for step in self.generated.steps for o in step.results.values()]
+        for call in self.generated.calls:
+            operands += [o for o in (*call.inputs, *call.outputs) if isinstance(o, Operand)]
+        return {operand.buffer for operand in operands}
 
     def _shapes(self) -> dict[str, str]:
         """A comment for each buffer: what was written there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Rounding
 from toolchain.errors import CompileError
-from toolchain.program.records import FloatOp, Program, Tensor
+from toolchain.program.records import FloatOp, Pool, PoolKind, Program, Quantize, Tensor
 from toolchain.testing.compiled import COMPILER, assert_same
 from toolchain.testing.float_cases import FloatCase, assert_float_ops, float_case
 
@@ -38,7 +39,7 @@ def real(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).normal(0, 3, shape).astype(np.float32)
 
 
-def whole(dtype: type[np.integer], *shape: int, seed: int = 0) -> Array:
+def whole(dtype: Any, *shape: int, seed: int = 0) -> Array:
     """All bits of a type, its bounds among them."""
     limits = np.iinfo(dtype)
     rng = np.random.default_rng(seed)
@@ -146,8 +147,9 @@ def test_casts_between_all_types() -> None:
 
 def test_the_order_in_memory_may_be_any() -> None:
     """Operands that lie channels-last, row-major and with fewer axes, sharing memory in between."""
-    shapes = {"x": (2, 3, 4, 5), "c": (3, 1, 1), "plain": (3, 4, 5), "y": (2, 4, 5, 3)}
-    shapes |= dict.fromkeys(("t", "s", "u", "v", "w", "p", "q"), (2, 3, 4, 5))
+    types = {"p": DType.BOOL, "r": DType.INT8, "y": DType.INT8}
+    shapes = {"x": (2, 3, 4, 5), "c": (3, 1, 1), "plain": (3, 4, 5)}
+    shapes |= dict.fromkeys("tsuvwpqry", (2, 3, 4, 5))
     shapes["t"] = (2, 4, 5, 3)
     chain = [
         ("Transpose", ("x",), "t", {"perm": (0, 2, 3, 1)}),
@@ -157,22 +159,43 @@ def test_the_order_in_memory_may_be_any() -> None:
         ("Max", ("v", "x", "plain"), "w", {}),
         ("Less", ("w", "plain"), "p", {}),
         ("Where", ("p", "w", "c"), "q", {}),
-        ("Transpose", ("q",), "y", {"perm": (0, 2, 3, 1)}),
     ]
+    operations = [
+        FloatOp(name=f"o{i}", op_type=kind, inputs=fed, outputs=(out,), attributes=attributes)
+        for i, (kind, fed, out, attributes) in enumerate(chain)
+    ]
+    window = Pool(
+        name="spatial",
+        inputs=("r",),
+        outputs=("y",),
+        kind=PoolKind.MAX,
+        kernel=(1, 1),
+        strides=(1, 1),
+        pads=(0, 0, 0, 0),
+        dilations=(1, 1),
+        count_include_pad=False,
+        factor=1.0,
+        x_zero_point=0,
+        zero_point=0,
+        low=-128,
+        high=127,
+    )
     program = Program(
         name="orders",
         rounding=Rounding.HALF_EVEN,
         inputs=("x", "c", "plain"),
         outputs=("y",),
         tensors={
-            name: Tensor(name=name, dtype=DType.BOOL if name == "p" else DType.FLOAT32, shape=shape)
+            name: Tensor(
+                name=name,
+                dtype=types.get(name, DType.FLOAT32),
+                shape=shape,
+                scale=0.1 if name in "ry" else None,
+            )
             for name, shape in shapes.items()
         },
         constants={},
-        operations=tuple(
-            FloatOp(name=f"o{i}", op_type=kind, inputs=fed, outputs=(out,), attributes=attributes)
-            for i, (kind, fed, out, attributes) in enumerate(chain)
-        ),
+        operations=(*operations, Quantize(name="q8", inputs=("q",), outputs=("r",)), window),
     )
     assert_same(program, {name: real(*shapes[name]) for name in program.inputs})
 
