@@ -162,13 +162,9 @@ class Writer:
 
     def _buffers(self) -> Iterator[str]:
         written = self._shapes()
-        arguments = [
-            item for call in self.generated.calls for item in (*call.inputs, *call.outputs)
-        ]
-        results = [item for step in self.generated.steps for item in step.results.values()]
-        used = {item.buffer for item in (*arguments, *results) if isinstance(item, Operand)}
+        used = self._used()
         for buffer, place in self.generated.external.items():
-            if buffer not in used:  # an input that nothing reads
+            if buffer not in used:  # an input of which nothing but the shape counts
                 continue
             const = "const " if place.startswith("inputs") else ""
             variable = self._variables[buffer]
@@ -178,6 +174,13 @@ class Writer:
                 f"void *const {self._variables[buffer]} = arena + {offset};"
                 f"{written.get(buffer, '')}"
             )
+
+    def _used(self) -> set[str]:
+        """Buffers that calls are given or that are shown."""
+        operands = [o for step in self.generated.steps for o in step.results.values()]
+        for call in self.generated.calls:
+            operands += [o for o in (*call.inputs, *call.outputs) if isinstance(o, Operand)]
+        return {operand.buffer for operand in operands}
 
     def _shapes(self) -> dict[str, str]:
         """A comment for each buffer: what was written there."""
