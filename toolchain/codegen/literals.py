@@ -132,7 +132,7 @@ def array_text(array: Array) -> str:
 
 def identifier(name: str, taken: set[str]) -> str:
     """A C name for `name` that is not in `taken`, to which it is added."""
-    plain = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_").lower() or "_"
+    plain = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_").lower() or "t"
     if (
         plain[0].isdigit()
         or plain in _KEYWORDS
