@@ -100,7 +100,6 @@ class Writer:
         """Parameters of all calls, and the function that makes the calls."""
         generated = self.generated
         headers = sorted({call.kernel.header for call in generated.calls})
-        size = max(generated.memory.arena_bytes, 1)
         return _lines(
             f"/* {generated.program.name}: parameters of all kernels, and the order of calls. */",
             f'#include "{self.name}.h"',
@@ -110,18 +109,23 @@ class Writer:
             f'#include "{self.name}_weights.h"',
             *(f'#include "{header}.h"' for header in headers),
             "",
-            "/* All that is computed on the way; define TC_ARENA to place it in a section. */",
-            "#ifndef TC_ARENA",
-            "#define TC_ARENA",
-            "#endif",
-            "static TC_ARENA union {",
-            f"    unsigned char bytes[{size}];",
-            "    uint64_t aligned;",
-            "} memory;",
-            "",
+            *self._arena(),
             *self._params(),
             *self._run(),
         )
+
+    def _arena(self) -> Iterator[str]:
+        size = self.generated.memory.arena_bytes
+        if size:
+            yield "/* All that is computed on the way; define TC_ARENA to place it in a section. */"
+            yield "#ifndef TC_ARENA"
+            yield "#define TC_ARENA"
+            yield "#endif"
+            yield "static TC_ARENA union {"
+            yield f"    unsigned char bytes[{size}];"
+            yield "    uint64_t aligned;"
+            yield "} memory;"
+            yield ""
 
     def _params(self) -> Iterator[str]:
         for step in self.generated.steps:
@@ -138,8 +142,11 @@ class Writer:
         yield f"void {self.name}_run(const void *const *inputs, void *const *outputs,"
         yield f"    {' ' * len(self.name)}     const tc_context *context)"
         yield "{"
-        yield "    unsigned char *const arena = memory.bytes;"
+        if generated.memory.arena_bytes:
+            yield "    unsigned char *const arena = memory.bytes;"
         yield from (f"    {line}" for line in self._buffers())
+        yield "    (void)inputs;"
+        yield "    (void)context;"
         number = 0
         for step in generated.steps:
             yield ""
@@ -151,13 +158,18 @@ class Writer:
         if generated.closing:
             yield ""
         yield from (f"    {self._call(call)}" for call in generated.closing)
-        if not any(call.kernel.parallel for call in generated.calls):
-            yield "    (void)context;"
         yield "}"
 
     def _buffers(self) -> Iterator[str]:
         written = self._shapes()
+        arguments = [
+            item for call in self.generated.calls for item in (*call.inputs, *call.outputs)
+        ]
+        results = [item for step in self.generated.steps for item in step.results.values()]
+        used = {item.buffer for item in (*arguments, *results) if isinstance(item, Operand)}
         for buffer, place in self.generated.external.items():
+            if buffer not in used:  # an input that nothing reads
+                continue
             const = "const " if place.startswith("inputs") else ""
             variable = self._variables[buffer]
             yield f"{const}void *const {variable} = {place};{written.get(buffer, '')}"
@@ -218,9 +230,9 @@ class Writer:
         )
 
     def _table(self, name: str, tensors: Iterable[tuple[str, Operand]]) -> Iterator[str]:
+        rows = [self._row(self.generated.program.tensors[tensor], item) for tensor, item in tensors]
         yield f"static const tc_tensor {name}[] = {{"
-        for tensor, operand in tensors:
-            yield f"    {self._row(self.generated.program.tensors[tensor], operand)},"
+        yield from (f"    {row}," for row in rows or ['{""}'])
         yield "};"
 
     def _row(self, tensor: Tensor, operand: Operand) -> str:
