@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from toolchain.core.dtypes import DType
+from toolchain.numerics.elementary import UNARY
 from toolchain.program.checks.elementwise import check_quantized
 from toolchain.program.checks.float_movement import MOVEMENTS
 from toolchain.program.checks.float_windows import WINDOWS
@@ -325,7 +326,7 @@ def _gemm(call: Call) -> Results:
 
 
 ELEMENT_WISE: Mapping[str, Rule] = {
-    **dict.fromkeys(elementwise.UNARY, _unary),
+    **dict.fromkeys(UNARY, _unary),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Mean"), _fold),
     **dict.fromkeys((*_COMPARISONS, *_LOGICAL), _comparison),
     "Pow": _power,
