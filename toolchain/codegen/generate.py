@@ -13,6 +13,7 @@ from toolchain.codegen.memory import MemoryPlan, plan_memory
 from toolchain.codegen.operands import Operand, row_major
 from toolchain.codegen.scope import Scope
 from toolchain.program.records import Program
+from toolchain.program.validation import check_program
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
@@ -48,11 +49,13 @@ class Generated:
 
 
 def generate(program: Program, *, workers: int = 1) -> Generated:
-    """Turn a valid program into calls of kernels.
+    """Turn a program into calls of kernels.
 
     Raises:
-        CompileError: LOWERING_FAILED for an operation that there is no C for.
+        CompileError: PROGRAM_INVALID for a program that is not whole, LOWERING_FAILED for an
+            operation that there is no C for.
     """
+    check_program(program)
     scope = Scope(program=program, spatial=_spatial(program), workers=workers)
     for op in program.operations:
         emit = EMITTERS.get(type(op))
