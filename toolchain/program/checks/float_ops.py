@@ -133,7 +133,9 @@ def _broadcast(arrays: tuple[Array, ...]) -> tuple[int, ...]:
 
 def _unary(call: Call) -> Results:
     x = call.real(0)
-    # One element says whether the attributes can be evaluated.
+    for name in ("alpha", "beta", "gamma"):
+        call.number(name, 0.0)
+    # One element says whether the other attributes can be evaluated.
     one = Call(op=call.op, inputs=(np.ones(1, np.float32), *call.inputs[1:]))
     elementwise.OPS[call.op.op_type](one)
     return ((x.shape, DType.FLOAT32),)
