@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -139,6 +140,7 @@ class BuildState:
     calibration_report: CalibrationReport | None = None
     quant_report: QuantReport | None = None
     effects: tuple[RuleEffect, ...] = ()
+    cost_report: CostReport | None = None
     check_report: CheckReport | None = None
     accuracy_report: AccuracyReport | None = None
     analysis_report: AnalysisReport | None = None

@@ -14,6 +14,7 @@ from toolchain.core.progress import Progress, SilentProgress
 from toolchain.errors import Code, ConfigError, SystemFailure
 from toolchain.pipeline.feeding import Sample, names_of, prepare, samples_by_input
 from toolchain.pipeline.published import Published, open_published
+from toolchain.pipeline.stages.compile import SOURCES
 from toolchain.plugin.manager import PluginManager
 from toolchain.plugin.runners import RunnerRequest
 from toolchain.program.serialize import load_program
@@ -162,6 +163,7 @@ def _traced(
             program=program,
             name=published.program,
             platform=published.platform,
+            sources=published.folder / SOURCES,
             layers=request.layers,
             scratch=scratch,
         )

@@ -14,6 +14,7 @@ import pluggy
 
 from toolchain.core.registry import (
     AlgorithmDef,
+    CostModelDef,
     DataReaderDef,
     MetricDef,
     PassDef,
@@ -42,6 +43,7 @@ COLLECTING: Mapping[str, type[Any]] = MappingProxyType(
         "tc_passes": PassDef,
         "tc_metrics": MetricDef,
         "tc_runners": RunnerDef,
+        "tc_cost_models": CostModelDef,
     }
 )
 """Collecting hooks and the record each returns."""
@@ -180,6 +182,16 @@ class PluginManager:
         """Runners of a target's artifacts by name."""
         found = self._by_name("tc_runners", RunnerDef)
         return {name: runner for name, runner in found.items() if runner.executes(target)}
+
+    def cost_models(self) -> Mapping[str, CostModelDef]:
+        """Cost models by name."""
+        return self._by_name("tc_cost_models", CostModelDef)
+
+    def cost_model(self, target: str, platform: str) -> CostModelDef | None:
+        """The first cost model of a chip, None where there is none."""
+        models = self.cost_models().values()
+        of_chip = (m for m in models if m.target == target and platform in m.platforms)
+        return next(of_chip, None)
 
     def owner(self, hook: str, name: str) -> str:
         """Name of the plugin that provides the record `name` of a collecting hook."""

@@ -22,6 +22,7 @@ class RunnerRequest:
         program: The integer program that it was compiled from.
         name: Stem of the files.
         platform: Chip that it was compiled for.
+        sources: The program as C, where the build wrote it.
         layers: True asks for every tensor that an operation writes, too.
         scratch: Folder for files of the runner's own.
     """
@@ -31,8 +32,16 @@ class RunnerRequest:
     program: Program
     name: str
     platform: str
+    sources: Path
     layers: bool
     scratch: Path
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The layers asked for, in the order of the program."""
+        if not self.layers:
+            return ()
+        return tuple(name for op in self.program.operations for name in op.outputs if name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.quant import QuantPlan
 from toolchain.core.registry import (
     AlgorithmDef,
+    CostModelDef,
     DataReaderDef,
     MetricDef,
     PassDef,
@@ -124,6 +125,29 @@ def tc_runners() -> Iterable[RunnerDef]:  # type: ignore[empty-body]
         def tc_runners():
             return [RunnerDef(name="board", summary="The board on my desk", open=connect,
                               missing=unplugged, targets=("riscv",))]
+    """
+
+
+@hookspec
+def tc_cost_models() -> Iterable[CostModelDef]:  # type: ignore[empty-body]
+    """Estimates of how long programs take on chips of one target; reports show them as such.
+
+    A model gets what is counted of all operations, and a number of cores. The first model of a chip
+    is asked, for one core and for all of the chip's.
+
+    Example:
+        @hookimpl
+        def tc_cost_models():
+            return [
+                CostModelDef(
+                    name="board",
+                    summary="The board with our runtime",
+                    target="board",
+                    platforms=("b1",),
+                    function=estimate,
+                    sources=("rates: data sheet, table 3",),
+                )
+            ]
     """
 
 

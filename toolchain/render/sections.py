@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from toolchain.core.reports import LevelStatus
-from toolchain.render import tables
+from toolchain.render import cost, tables
 from toolchain.render.analysis import headline, verdict
 from toolchain.render.figures import count, percent, plural, real, scores, size
 
@@ -40,17 +40,19 @@ class Section:
         status: How it ended.
         lines: Sentences, the most important first.
         tables: Details.
+        appendix: Details for where there is room: the page, and the terminal if all is asked for.
     """
 
     stage: str
     status: Status
     lines: tuple[str, ...]
     tables: tuple[Table, ...] = field(default=())
+    appendix: tuple[Table, ...] = field(default=())
 
 
 def sections(result: TargetResult) -> tuple[Section, ...]:
     """The stages that ran, in their order."""
-    made = (_optimize, _quantize, _mixed, _compile, _check, _analyze)
+    made = (_optimize, _quantize, _mixed, _compile, _cost, _check, _analyze)
     found = (section(result) for section in made)
     return tuple(section for section in found if section is not None)
 
@@ -108,11 +110,11 @@ def _quantize(result: TargetResult) -> Section | None:
         return None
     lines = [_on_integers(report)]
     if result.calibration is not None:
-        cost = result.calibration
+        sweep = result.calibration
         lines.append(
-            f"calibration: {plural(cost.samples, 'sample')}, {plural(cost.values, 'value')}, "
-            f"{plural(cost.forwards, 'forward run')}"
-            + (f" and {cost.own_forwards} of its own" if cost.own_forwards else "")
+            f"calibration: {plural(sweep.samples, 'sample')}, {plural(sweep.values, 'value')}, "
+            f"{plural(sweep.forwards, 'forward run')}"
+            + (f" and {sweep.own_forwards} of its own" if sweep.own_forwards else "")
         )
     lines += [f"algorithm: {summary}" for summary in report.algorithms]
     shown = tables.quantization(report)
@@ -156,6 +158,19 @@ def _compile(result: TargetResult) -> Section | None:
         status=_status(result, "compile"),
         lines=(f"{plural(len(result.files), 'file')}, {size(total)}",),
         tables=(tables.files(result.files),),
+    )
+
+
+def _cost(result: TargetResult) -> Section | None:
+    report = result.cost
+    if report is None:
+        return None
+    return Section(
+        stage="cost",
+        status=_status(result, "compile"),
+        lines=cost.summary(report),
+        tables=(cost.most_expensive(report),),
+        appendix=(cost.grounds(report),) if report.estimates else (),
     )
 
 

@@ -36,6 +36,14 @@ class Compiler:
     flags: tuple[str, ...] = ()
     link_flags: tuple[str, ...] = ()
 
+    def identity(self) -> str:
+        """What it is and of which version: what it builds depends on both."""
+        version = "version" if self.name == "zig" else "--version"
+        said = subprocess.run(  # noqa: S603 - a compiler that was found
+            (self.command[0], version), capture_output=True, text=True, check=False
+        ).stdout
+        return " ".join((self.name, *said.splitlines()[:1], *self.flags))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolchain.codegen.project import write_project
+from toolchain.codegen.generate import Generated, generate
+from toolchain.codegen.project import model_name, write_generated
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.cost import CostReport
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
 from toolchain.graph.downgrade import write_in_opset
@@ -17,6 +19,7 @@ from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.program.cost import cost_report
 from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
@@ -47,12 +50,14 @@ class CompileRecord:
         program: Stem of the program's files.
         unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
         warnings: What the target could not write.
+        cost: What the program costs.
     """
 
     files: dict[str, str]
     program: str
     unasked: tuple[str, ...]
     warnings: tuple[Problem, ...]
+    cost: CostReport
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
@@ -76,7 +81,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     compiled = CompiledArtifact(
         folder=stored.folder / FILES, files=record.files, program=record.program
     )
-    state = replace(state.after(NAME, stored), compiled=compiled)
+    state = replace(state.after(NAME, stored), compiled=compiled, cost_report=record.cost)
     if opset is not None and state.optimize_report is not None:
         report = state.optimize_report
         row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
@@ -103,7 +108,8 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
     lower = LowerRequest(target=context.target, graph=graph, name=context.name)
     program = context.hooks.lower(lower)
     (folder / FILES).mkdir()
-    sources = _write_sources(context, program, folder / FILES)
+    code = _generate(context, program)
+    sources = {} if code is None else _write_sources(context, code, folder / FILES)
     with context.workspace.scratch() as scratch:
         artifact = context.hooks.compile(
             CompileRequest(
@@ -112,7 +118,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
                 model=_handed_out(context, state, qdq, scratch),
                 program=program,
                 folder=folder / FILES,
-                sources=folder / FILES / SOURCES if sources else None,
+                sources=None if code is None else folder / FILES / SOURCES,
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
@@ -124,18 +130,35 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
         program=artifact.program,
         unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
         warnings=artifact.warnings,
+        cost=_cost(context, program, code),
     )
     write_record(folder / RECORD, record)
 
 
-def _write_sources(context: BuildContext, program: Program, folder: Path) -> dict[str, str]:
-    """The program as C below `folder`; its files by name, none where they are switched off."""
+def _generate(context: BuildContext, program: Program) -> Generated | None:
+    """The program as C; None where that is switched off."""
     options = context.options.compile
     if not options.sources:
-        return {}
-    (folder / SOURCES).mkdir()
-    written = write_project(program, folder / SOURCES, context.name, workers=options.workers)
+        return None
+    return generate(program, name=model_name(context.name), workers=options.workers)
+
+
+def _write_sources(context: BuildContext, code: Generated, folder: Path) -> dict[str, str]:
+    """Write the C program below `folder`; its files by name."""
+    written = write_generated(code, folder / SOURCES, model_name(context.name))
     return {f"{SOURCES}/{name}": what for name, what in written.items()}
+
+
+def _cost(context: BuildContext, program: Program, code: Generated | None) -> CostReport:
+    """What the program costs; where there is a model of the chip, also on one core and on all."""
+    (chip,) = context.target.platforms
+    return cost_report(
+        program,
+        arena_bytes=None if code is None else code.memory.arena_bytes,
+        bound_bytes=None if code is None else code.memory.bound_bytes,
+        model=context.manager.cost_model(context.target.name, chip.name),
+        cores=sorted({1, chip.cores}),
+    )
 
 
 def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:

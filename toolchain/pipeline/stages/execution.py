@@ -10,6 +10,7 @@ from toolchain.core.reports import CheckLevel, LevelStatus
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError, Problem
 from toolchain.pipeline.context import BuildContext
+from toolchain.pipeline.stages.compile import SOURCES
 from toolchain.plugin.runners import RunnerDef, RunnerRequest
 from toolchain.program.records import Program
 
@@ -79,6 +80,7 @@ def _level(
             program=program,
             name=context.name,
             platform=context.options.platform,
+            sources=compiled.folder / SOURCES,
             layers=True,
             scratch=scratch,
         )
