@@ -91,12 +91,16 @@ def test_the_first_difference() -> None:
         "all that it reads agrees: the fault is in this operation",
         "rule: y = a + b (docs/numerics.md, 6)",
         "from a[0, 3] = 7",
-        "from the inputs of B: unrounded 2.5, rounding half_even, zero point -1, "
-        "kept within [-128, 127]",
+        (
+            "from the inputs of B: unrounded 2.5, rounding half_even, zero point -1, "
+            "kept within [-128, 127]"
+        ),
         "by the rule: 1",
         "B follows the rule, A does not",
-        "likely cause, as it explains every element that was tried: "
-        "ties are rounded half_up instead of half_even",
+        (
+            "likely cause, as it explains every element that was tried: "
+            "ties are rounded half_up instead of half_even"
+        ),
     ]
     (problem,) = difference_problems(shown)
     assert (problem.code, problem.where) == (Code.RUNS_DIFFER, "s.npy: y[0, 3]")
