@@ -154,6 +154,7 @@ def test_changed_records_are_refused_or_harmless(
         try:
             for key in path[:-1]:
                 part = part[key]
+            part = part if isinstance(part, (dict, list)) else {}
             part[path[-1]]
         except (LookupError, TypeError):  # the first change took it away
             continue
