@@ -77,12 +77,19 @@ def finish(op: Operation, how: Finish, bias: str | None, columns: int, scope: Sc
         fields["factor"] = scope.constant(factors, f"{op.name}_factor")
     if how.guard_bits:
         fields["guard_bits"] = how.guard_bits
+    return Struct("tc_finish_params", fields | destination(op, how, scope))
+
+
+def destination(op: Operation, how: Finish, scope: Scope) -> Fields:
+    """Grid or bounds of `tc_finish_params`."""
+    from toolchain.program.records import Requantize
+
     tensor = scope.tensor(op.outputs[0])
     if isinstance(how, Requantize):
         bounds = (how.low, how.high)
-        fields["grid"] = grid(tensor, how.zero_point, scope.program.rounding, bounds)
-    else:
-        fields["grid"] = Struct("tc_grid", {"type": Word("TC_FLOAT32")})
-        fields["float_low"] = np.float32(how.low)
-        fields["float_high"] = np.float32(how.high)
-    return Struct("tc_finish_params", fields)
+        return {"grid": grid(tensor, how.zero_point, scope.program.rounding, bounds)}
+    return {
+        "grid": Struct("tc_grid", {"type": Word("TC_FLOAT32")}),
+        "float_low": np.float32(how.low),
+        "float_high": np.float32(how.high),
+    }

@@ -149,6 +149,16 @@ class Scope:
         scratch_bytes: int = 0,
     ) -> None:
         """Add a call with parameters of these `fields`; `name` is made a C name."""
+        for own in (fields, *(v.fields for v in fields.values() if isinstance(v, Struct))):
+            rank = own.get("rank", 0)
+            if isinstance(rank, int) and rank > MAX_RANK:
+                raise CompileError(
+                    Code.LOWERING_FAILED,
+                    "No C for this operation: it moves through too many axes",
+                    where=name,
+                    got=rank,
+                    allowed=f"at most {MAX_RANK}",
+                )
         self._calls.append(
             Call(
                 kernel=kernel,

@@ -14,14 +14,13 @@ from toolchain.program.float_ops import evaluate
 from toolchain.program.records import FloatOp, Program, Tensor
 from toolchain.testing.compiled import run_in_c
 
-
 _AT_ONCE = 16
 """Cases in one program: a program costs a moment to compile, and has at most 64 inputs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FloatCase:
-    """One operator with its inputs; those whose numbers are in `constants` are part of the model."""
+    """One operator with its inputs, of which those listed in `constants` are part of the model."""
 
     op_type: str
     inputs: tuple[Array | None, ...]
@@ -113,5 +112,6 @@ def assert_same_bits(found: Array, expected: Array, name: str) -> None:
     np.testing.assert_array_equal(found, expected, err_msg=name, strict=True)
     if expected.dtype.kind == "f":
         real = ~np.isnan(expected)
-        signs = np.signbit(found) == np.signbit(expected)
-        assert signs[real].all(), f"{name}: signs of zeros"
+        np.testing.assert_array_equal(
+            np.signbit(found)[real], np.signbit(expected)[real], err_msg=f"{name}: signs"
+        )

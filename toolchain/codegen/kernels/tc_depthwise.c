@@ -160,21 +160,17 @@ static void run_part(void *context, int32_t part)
     const job *j = (const job *)context;
     const tc_depthwise_params *p = j->p;
     const tc_window *w = &p->window;
-    const int32_t plane = w->out[0] * w->out[1] * w->out[2];
     const int is_signed = p->x_type == TC_INT8;
     const centring how = {
         .flip = is_signed ? 0 : 0x80,
         .zero = (int16_t)(is_signed ? p->x_zero_point : p->x_zero_point - 128),
     };
-    for (int32_t position = part; position < w->batch * plane; position += p->parts) {
-        const int32_t at = position % plane;
-        const int32_t corner[TC_SPATIAL] = {
-            at / (w->out[1] * w->out[2]) * w->stride[0] - w->pad[0],
-            at / w->out[2] % w->out[1] * w->stride[1] - w->pad[1],
-            at % w->out[2] * w->stride[2] - w->pad[2],
-        };
+    int32_t corner[TC_SPATIAL];
+    for (int32_t position = part; position < w->batch * tc_plane(w); position += p->parts) {
+        tc_window_corner(w, position % tc_plane(w), corner);
         const ptrdiff_t index = (ptrdiff_t)position * w->in_channels;
-        one_position(j, position / plane, corner, how, tc_to(j->y, p->finish.grid.type, index));
+        one_position(j, position / tc_plane(w), corner, how,
+                     tc_to(j->y, p->finish.grid.type, index));
     }
 }
 

@@ -1,25 +1,44 @@
 #include "tc_finish.h"
 
+/* With a constant rounding the loop becomes vectors. */
+static inline void shift_all(const int64_t *restrict totals, const int32_t *restrict significand,
+                             const int8_t *restrict shift, int32_t count, tc_rounding rounding,
+                             int64_t *restrict steps)
+{
+    for (int32_t i = 0; i < count; i++) {
+        steps[i] = tc_shift(totals[i] * (int64_t)significand[i], shift[i], rounding);
+    }
+}
+
 static void finish_exact(const tc_finish_params *p, const int64_t *totals, int32_t first,
                          int32_t count, void *y)
 {
+    const int32_t *significand = p->significand + first;
+    const int8_t *shift = p->shift + first;
     int64_t steps[TC_COLUMNS];
-    for (int32_t i = 0; i < count; i++) {
-        const int64_t product = totals[i] * (int64_t)p->significand[first + i];
-        steps[i] = tc_shift(product, p->shift[first + i], p->grid.rounding);
+    switch (p->grid.rounding) {
+    case TC_HALF_EVEN:
+        shift_all(totals, significand, shift, count, TC_HALF_EVEN, steps);
+        break;
+    case TC_HALF_UP:
+        shift_all(totals, significand, shift, count, TC_HALF_UP, steps);
+        break;
+    case TC_HALF_AWAY:
+        shift_all(totals, significand, shift, count, TC_HALF_AWAY, steps);
+        break;
     }
     tc_store(steps, count, &p->grid, y);
 }
 
-static void finish_real(const tc_finish_params *p, const float *values, int32_t count, void *y)
+void tc_finish_total(const tc_finish_params *p, const float *totals, int32_t count, void *y)
 {
     if (p->grid.type != TC_FLOAT32) {
-        tc_saturate(values, count, &p->grid, y);
+        tc_saturate(totals, count, &p->grid, y);
         return;
     }
     float *result = (float *)y;
     for (int32_t i = 0; i < count; i++) {
-        const float v = values[i] < p->float_low ? p->float_low : values[i];
+        const float v = totals[i] < p->float_low ? p->float_low : totals[i];
         result[i] = v > p->float_high ? p->float_high : v;
     }
 }
@@ -39,7 +58,7 @@ void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t firs
     for (int32_t i = 0; i < count; i++) {
         values[i] = (float)totals[i] * p->factor[first + i];
     }
-    finish_real(p, values, count, y);
+    tc_finish_total(p, values, count, y);
 }
 
 /*
@@ -87,6 +106,6 @@ void tc_finish(const tc_finish_params *p, const int32_t *sums, int32_t first, in
         for (int32_t i = 0; i < count; i++) {
             values[i] = (float)(sums[i] + bias[i]) * factor[i];
         }
-        finish_real(p, values, count, y);
+        tc_finish_total(p, values, count, y);
     }
 }

@@ -30,4 +30,7 @@ void tc_finish(const tc_finish_params *p, const int32_t *sums, int32_t first, in
 void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t first, int32_t count,
                     void *y);
 
+/* Float32 totals that have their bias and are multiplied already. */
+void tc_finish_total(const tc_finish_params *p, const float *totals, int32_t count, void *y);
+
 #endif

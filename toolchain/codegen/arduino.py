@@ -1,0 +1,60 @@
+"""A generated program as one folder that the Arduino IDE and ESP-IDF take as it is."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from toolchain.codegen.generate import generate
+from toolchain.codegen.literals import C_TYPES
+from toolchain.codegen.project import model_name, model_sources, write_files
+from toolchain.codegen.sources import template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolchain.program.records import Program, Tensor
+
+_GUARD = "#define TC_BASE_H\n"
+_OPTIONS = """
+/* The Arduino IDE has no flags for single libraries. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O2", "fp-contract=off", "no-strict-aliasing")
+#endif
+"""
+
+
+def write_arduino(program: Program, folder: Path, name: str, *, workers: int = 1) -> dict[str, str]:
+    """Write a program as a library of the Arduino IDE, which is a component of ESP-IDF, too.
+
+    Arguments, result and errors as for `write_project`; file names have `/` between folders.
+    """
+    stem = model_name(name)
+    sources = model_sources(generate(program, name=stem, workers=workers), stem)
+    base = sources["tc_base.h"]
+    sources["tc_base.h"] = base.replace(_GUARD, _GUARD + _OPTIONS)
+    inputs = [program.tensors[name] for name in program.inputs]
+    outputs = [program.tensors[name] for name in program.outputs]
+    values = {
+        "name": stem,
+        "model": program.name,
+        "inputs": ", ".join(f"input_{i}" for i in range(len(inputs))),
+        "outputs": ", ".join(f"output_{i}" for i in range(len(outputs))),
+        "buffers": "\n".join((*_buffers("input", inputs), *_buffers("output", outputs))),
+    }
+    made = {
+        "library.properties": ("library.properties.in", "what the Arduino IDE shows"),
+        "CMakeLists.txt": ("component.cmake.in", "makes the folder a component of ESP-IDF"),
+        f"examples/{stem}/{stem}.ino": ("sketch.ino.in", "example: runs the model in a loop"),
+    }
+    texts = {f"src/{file}": text for file, text in sources.items()}
+    for file, (source, _) in made.items():
+        texts[file] = Template(template(source)).substitute(values)
+    return write_files(texts, folder, stem, {file: words for file, (_, words) in made.items()})
+
+
+def _buffers(kind: str, tensors: Iterable[Tensor]) -> Iterable[str]:
+    for number, tensor in enumerate(tensors):
+        yield f"static {C_TYPES[tensor.dtype]} {kind}_{number}[{max(prod(tensor.shape), 1)}];"
