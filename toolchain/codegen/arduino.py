@@ -7,15 +7,15 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from toolchain.codegen.generate import generate
 from toolchain.codegen.literals import C_TYPES
-from toolchain.codegen.project import model_name, model_sources, write_files
+from toolchain.codegen.project import model_sources, write_files
 from toolchain.codegen.sources import template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from toolchain.program.records import Program, Tensor
+    from toolchain.codegen.generate import Generated
+    from toolchain.program.records import Tensor
 
 _GUARD = "#define TC_BASE_H\n"
 _OPTIONS = """
@@ -26,13 +26,19 @@ _OPTIONS = """
 """
 
 
-def write_arduino(program: Program, folder: Path, name: str, *, workers: int = 1) -> dict[str, str]:
+def write_arduino(generated: Generated, folder: Path, stem: str) -> dict[str, str]:
     """Write a program as a library of the Arduino IDE, which is a component of ESP-IDF, too.
 
-    Arguments, result and errors as for `write_project`; file names have `/` between folders.
+    Args:
+        generated: The program, generated with the C name `stem`.
+        folder: Where files are written; it is made if it does not exist.
+        stem: C name of the model and of the library.
+
+    Returns:
+        What each file is, by path within `folder`, with `/` between folders.
     """
-    stem = model_name(name)
-    sources = model_sources(generate(program, name=stem, workers=workers), stem)
+    program = generated.program
+    sources = model_sources(generated, stem)
     base = sources["tc_base.h"]
     sources["tc_base.h"] = base.replace(_GUARD, _GUARD + _OPTIONS)
     inputs = [program.tensors[name] for name in program.inputs]

@@ -46,7 +46,13 @@ def write_project(program: Program, folder: Path, name: str, *, workers: int = 1
         CompileError: LOWERING_FAILED for an operation that there is no C for.
     """
     stem = model_name(name)
-    texts = model_sources(generate(program, name=stem, workers=workers), stem)
+    return write_generated(generate(program, name=stem, workers=workers), folder, stem)
+
+
+def write_generated(generated: Generated, folder: Path, stem: str) -> dict[str, str]:
+    """As `write_project`, of a program that was generated with the C name `stem`."""
+    program = generated.program
+    texts = model_sources(generated, stem)
     main = kernel_source("main.c") or ""
     texts["main.c"] = main.replace(_MAIN_MODEL, f"#define TC_MODEL {stem}")
     values = {

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from toolchain.codegen.arduino import write_arduino
+from toolchain.codegen.generate import generate
 from toolchain.codegen.project import write_project
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import Rounding
@@ -41,7 +42,7 @@ def compiled(arguments: Sequence[object], folder: Path) -> None:
 
 
 def test_the_folder_is_a_library(program, tmp_path: Path) -> None:
-    described = write_arduino(program, tmp_path, "Net")
+    described = write_arduino(generate(program, name="net"), tmp_path, "net")
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert files == set(described)
     assert all(described.values())
@@ -60,14 +61,14 @@ def test_the_folder_is_a_library(program, tmp_path: Path) -> None:
 
 
 def test_the_component_takes_all_sources(program, tmp_path: Path) -> None:
-    write_arduino(program, tmp_path, "net")
+    write_arduino(generate(program, name="net"), tmp_path, "net")
     text = (tmp_path / "CMakeLists.txt").read_text()
     assert 'INCLUDE_DIRS "src"' in text
     assert "-ffp-contract=off" in text
 
 
 def test_the_sketch_compiles_and_runs(program, tmp_path: Path) -> None:
-    write_arduino(program, tmp_path, "net")
+    write_arduino(generate(program, name="net"), tmp_path, "net")
     sources = sorted(path.name for path in (tmp_path / "src").glob("*.c"))
     compiled(
         ["gcc", "-std=gnu11", "-Os", "-Wall", "-Wextra", "-Werror", "-c", *sources],
@@ -112,7 +113,7 @@ def test_products_and_sums_are_not_contracted_whatever_the_flags(tmp_path: Path)
         constants={},
         operations=(ADDITION,),
     )
-    write_arduino(program, tmp_path / "sketch", "sum")
+    write_arduino(generate(program, name="sum"), tmp_path / "sketch", "sum")
     write_project(program, tmp_path / "project", "sum")
     command = ["gcc", "-std=gnu11", "-O2", "-march=x86-64-v3", "-S", "tc_binary.c", "-o", "text.s"]
     fused = []
