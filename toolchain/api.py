@@ -5,6 +5,7 @@ Records and errors come from `core` and `errors`, the hook marker from `plugin`.
 """
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.cost import Bound, MatrixShape, OperationCost, OperationEstimate
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, NodeView, ValueView
@@ -35,6 +36,8 @@ from toolchain.core.registry import (
     AlgorithmDef,
     AlgorithmInput,
     AlgorithmOutput,
+    CostModel,
+    CostModelDef,
     DataReaderDef,
     MetricDef,
     PassDef,
@@ -66,11 +69,14 @@ __all__ = [
     "AlgorithmOutput",
     "Array",
     "BiasRule",
+    "Bound",
     "CheckOptions",
     "Code",
     "CompileOptions",
     "CompiledArtifact",
     "Constraint",
+    "CostModel",
+    "CostModelDef",
     "DType",
     "DataReaderDef",
     "Diagnostic",
@@ -81,12 +87,15 @@ __all__ = [
     "InputOptions",
     "LabelReader",
     "LabelSource",
+    "MatrixShape",
     "Measured",
     "MetricDef",
     "MixedPrecisionOptions",
     "ModelArtifact",
     "NodeView",
     "OpSupport",
+    "OperationCost",
+    "OperationEstimate",
     "OptimizeOptions",
     "ParamSet",
     "PassDef",

@@ -67,9 +67,11 @@ class Code(StrEnum):
     LOWERING_FAILED = "TC501"
     PACKAGE_INVALID = "TC502"
     PROGRAM_INVALID = "TC503"
+    COMPILER_FAILED = "TC504"
     # Check (exit 1)
     CHECK_FAILED = "TC601"
     CHECK_INCOMPLETE = "TC602"
+    RUNNER_FAILED = "TC603"
     # Plugins (exit 6)
     PLUGIN_IMPORT = "TC701"
     PLUGIN_RAISED = "TC702"

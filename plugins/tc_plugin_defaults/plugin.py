@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         QuantizeResult,
         RefineRequest,
     )
+    from toolchain.plugin.runners import RunnerDef
     from toolchain.program.records import Program
     from toolchain.quantization.rules import Asked
 
@@ -127,6 +128,14 @@ def tc_compile(request: CompileRequest) -> CompiledArtifact:
     from tc_plugin_defaults.stages import default_compile
 
     return default_compile(request)
+
+
+@hookimpl
+def tc_runners() -> list[RunnerDef]:
+    """Generated C on this computer."""
+    from tc_plugin_defaults.runners import C_RUNNER
+
+    return [C_RUNNER]
 
 
 @hookimpl

@@ -208,6 +208,7 @@ def project(tmp_path: Path) -> Project:
         "model": "tiny.onnx",
         "output": "out",
         "calibration": {"data": "calibration.npy", "samples": 12},
+        "compile": {"sources": False},  # native programs have tests of their own
     }
     return Project(folder=tmp_path, config=config)
 

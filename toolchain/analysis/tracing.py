@@ -14,6 +14,7 @@ from toolchain.analysis.forms import session_form
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, ValueView
 from toolchain.core.operators import DEQUANTIZE, QUANTIZE
+from toolchain.core.runner import Runner
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.view import read_view
 from toolchain.program.interpreter import Interpreter
@@ -86,12 +87,7 @@ def trace_model(model: Path, folder: Path, *, layers: bool) -> Traced:
 def trace_program(program: Program, *, layers: bool, threads: int) -> Traced:
     """The integer program in the interpreter; layers are what its operations write."""
     interpreter = Interpreter(program, threads=threads or None)
-    written = [name for op in program.operations for name in op.outputs if name] if layers else []
-    names = dict.fromkeys((*program.inputs, *written, *program.outputs))
-    storage = {
-        name: Storage(dtype=tensor.dtype, scale=tensor.scale, zero_point=tensor.zero_point)
-        for name, tensor in ((name, program.tensors[name]) for name in names)
-    }
+    storage = _program_storage(program, layers=layers)
     observed = [name for name in storage if name not in program.inputs]
 
     def run(feeds: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -99,6 +95,28 @@ def trace_program(program: Program, *, layers: bool, threads: int) -> Traced:
         return {name: found[name] for name in (*program.outputs, *observed)}
 
     return Traced(run=run, outputs=program.outputs, storage=storage)
+
+
+def trace_runner(program: Program, runner: Runner, *, layers: bool) -> Traced:
+    """A compiled form of the program; layers as `trace_program` has them."""
+    storage = _program_storage(program, layers=layers)
+    wanted = [name for name in storage if name not in program.inputs]
+
+    def run(feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+        found = runner.run(feeds)
+        return {name: found[name] for name in (*program.outputs, *wanted)}
+
+    return Traced(run=run, outputs=program.outputs, storage=storage)
+
+
+def _program_storage(program: Program, *, layers: bool) -> dict[str, Storage]:
+    """How inputs, outputs and, where asked for, what operations write are stored."""
+    written = [name for op in program.operations for name in op.outputs if name] if layers else []
+    names = dict.fromkeys((*program.inputs, *written, *program.outputs))
+    return {
+        name: Storage(dtype=tensor.dtype, scale=tensor.scale, zero_point=tensor.zero_point)
+        for name, tensor in ((name, program.tensors[name]) for name in names)
+    }
 
 
 def _inner(graph: GraphView) -> Iterable[ValueView]:

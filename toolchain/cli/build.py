@@ -37,6 +37,12 @@ def build(  # noqa: PLR0913 - one parameter per option
     until: Annotated[Stage | None, typer.Option(help="Stop behind this stage.")] = None,
     output: OutputOption = None,
     samples: Annotated[int | None, typer.Option(help="How many samples are calibrated on.")] = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing", help="Accept a check that lacks a compiler or an emulator."
+        ),
+    ] = False,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -64,6 +70,8 @@ def build(  # noqa: PLR0913 - one parameter per option
     speak.build(result.targets)
     speak.answer(result, str(result.output))
     problems = tuple(_failed_checks(result.targets))
+    if not allow_missing:
+        problems += tuple(_incomplete_checks(result.targets))
     if problems:
         # Told here, because the answer stands already: JSON must stay one document.
         failure = CheckFailed.of(problems)
@@ -91,3 +99,17 @@ def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
                 allowed=f"{row.limit:.6g}",
                 hint="`tc analyze` on the folder says which layers the error comes from",
             )
+
+
+def _incomplete_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
+    for result in results:
+        for level in () if result.check is None else result.check.incomplete:
+            for problem in level.missing:
+                what = f"{level.runner} was not run: the check of {result.target} is incomplete"
+                yield Problem(
+                    code=Code.CHECK_INCOMPLETE,
+                    message=what,
+                    where=f"runner {level.runner}",
+                    got=problem.message,
+                    hint=f"{problem.hint}; --allow-missing accepts it",
+                )

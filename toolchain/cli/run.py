@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
-
-
-class RunnerName(StrEnum):
-    """Which form of the model is run."""
-
-    FLOAT = "float"
-    QDQ = "qdq"
-    REFERENCE = "reference"
-
 
 InputsOption = Annotated[
     list[str],
@@ -35,9 +25,12 @@ def run(
     ],
     inputs: InputsOption,
     runner: Annotated[
-        RunnerName,
-        typer.Option(help="Which form of the model is run; float and qdq run in onnxruntime."),
-    ] = RunnerName.REFERENCE,
+        str,
+        typer.Option(
+            help="Which form of the model is run: float or qdq (in onnxruntime), reference, c (on "
+            "this computer), or one that the target has, as riscv."
+        ),
+    ] = "reference",
     dump: DumpOption = None,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
@@ -45,7 +38,7 @@ def run(
 ) -> None:
     """Run a published model on samples, fed as the build fed its own."""
     from toolchain.pipeline.dump import INDEX, Dump
-    from toolchain.pipeline.execute import Runner, RunRequest, run_samples
+    from toolchain.pipeline.execute import RunRequest, run_samples
     from toolchain.pipeline.feeding import named_samples
     from toolchain.pipeline.published import open_published
     from toolchain.plugin.manager import PluginManager
@@ -57,7 +50,7 @@ def run(
     request = RunRequest(
         folder=folder,
         samples=named_samples(published, inputs),
-        runner=Runner(runner),
+        runner=runner,
         layers=dump is not None,
     )
     files = None if dump is None else Dump(dump, target=published.target, runner=runner)

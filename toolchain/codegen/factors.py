@@ -63,9 +63,9 @@ def finish(op: Operation, how: Finish, bias: str | None, columns: int, scope: Sc
     """`tc_finish_params` for `columns` output channels."""
     from toolchain.program.records import Requantize
 
-    fields: Fields = {}
-    if bias is not None:
-        fields["bias"] = scope.constant(scope.program.constants[bias], f"{op.name}_bias")
+    constants = scope.program.constants
+    biases = np.zeros(columns, np.int32) if bias is None else constants[bias].astype(np.int32)
+    fields: Fields = {"bias": scope.constant(biases, f"{op.name}_bias")}
     factors: NDArray[np.float32] = np.broadcast_to(
         scope.program.constants[how.factor].astype(np.float32), (columns,)
     )
@@ -77,12 +77,19 @@ def finish(op: Operation, how: Finish, bias: str | None, columns: int, scope: Sc
         fields["factor"] = scope.constant(factors, f"{op.name}_factor")
     if how.guard_bits:
         fields["guard_bits"] = how.guard_bits
+    return Struct("tc_finish_params", fields | destination(op, how, scope))
+
+
+def destination(op: Operation, how: Finish, scope: Scope) -> Fields:
+    """Grid or bounds of `tc_finish_params`."""
+    from toolchain.program.records import Requantize
+
     tensor = scope.tensor(op.outputs[0])
     if isinstance(how, Requantize):
         bounds = (how.low, how.high)
-        fields["grid"] = grid(tensor, how.zero_point, scope.program.rounding, bounds)
-    else:
-        fields["grid"] = Struct("tc_grid", {"type": Word("TC_FLOAT32")})
-        fields["float_low"] = np.float32(how.low)
-        fields["float_high"] = np.float32(how.high)
-    return Struct("tc_finish_params", fields)
+        return {"grid": grid(tensor, how.zero_point, scope.program.rounding, bounds)}
+    return {
+        "grid": Struct("tc_grid", {"type": Word("TC_FLOAT32")}),
+        "float_low": np.float32(how.low),
+        "float_high": np.float32(how.high),
+    }

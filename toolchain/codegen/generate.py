@@ -47,13 +47,18 @@ class Generated:
         return (*(call for step in self.steps for call in step.calls), *self.closing)
 
 
-def generate(program: Program, *, workers: int = 1) -> Generated:
+def generate(program: Program, *, name: str = "model", workers: int = 1) -> Generated:
     """Turn a valid program into calls of kernels.
+
+    Args:
+        program: What the C computes.
+        name: C name of the model.
+        workers: Parts into which kernels divide their work for `parallel_for`.
 
     Raises:
         CompileError: LOWERING_FAILED for an operation that there is no C for.
     """
-    scope = Scope(program=program, spatial=_spatial(program), workers=workers)
+    scope = Scope(program=program, spatial=_spatial(program), prefix=name, workers=workers)
     for op in program.operations:
         emit = EMITTERS.get(type(op))
         if emit is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from toolchain.codegen.calls import Kernel
@@ -23,6 +24,12 @@ def broadcast_strides(strides: Strides, shape: Sequence[int], result: Sequence[i
     missing = len(result) - len(shape)
     own = (0 if extent == 1 else step for extent, step in zip(shape, strides, strict=True))
     return (0,) * missing + tuple(own)
+
+
+def constant_strides(shape: Sequence[int], result: Sequence[int]) -> Strides:
+    """Strides of a row-major constant along the axes of what it is broadcast to."""
+    own = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    return broadcast_strides(own, shape, result)
 
 
 def loops(shape: Sequence[int], *operands: Strides) -> Struct:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -24,6 +24,14 @@ MAX_RANK = 8
 """Axes that loops of kernels can have (TC_MAX_RANK)."""
 
 
+class Named(Protocol):
+    """What an error can be about."""
+
+    @property
+    def name(self) -> str:
+        """Of an operation."""
+
+
 @dataclass
 class Scope:
     """Builds the calls of one program, operation by operation.
@@ -31,6 +39,7 @@ class Scope:
     Attributes:
         program: What is generated.
         spatial: Tensors that something behind them wants channels-last.
+        prefix: Begins the C names of constants, which all models of a firmware share.
         workers: Parts into which kernels divide their work for `parallel_for`.
         steps: Operations done so far.
         constants: Data of the model by C name, in the order of first use.
@@ -38,6 +47,7 @@ class Scope:
 
     program: Program
     spatial: frozenset[str]
+    prefix: str
     workers: int = 1
     steps: list[Step] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
@@ -48,6 +58,7 @@ class Scope:
 
     def __post_init__(self) -> None:
         """Inputs of the program are where the caller put them."""
+        self._names.update((self.prefix, f"{self.prefix}_run"))
         for name in self.program.inputs:
             self._operands[name] = [self._place(name, name, None)]
 
@@ -122,7 +133,7 @@ class Scope:
         data = np.ascontiguousarray(array)
         key = (data.dtype.str, data.shape, data.tobytes())
         if key not in self._known:
-            word = identifier(name, self._names)
+            word = identifier(f"{self.prefix}_{name}", self._names)
             self._known[key] = Word(word)
             self.constants[word] = data
         return self._known[key]
@@ -171,7 +182,7 @@ class Scope:
         self._calls.clear()
         return calls
 
-    def unsupported(self, op: Operation, message: str, got: object = None) -> CompileError:
+    def unsupported(self, op: Named, message: str, got: object = None) -> CompileError:
         """The error of an operation that there is no C for."""
         return CompileError(
             Code.LOWERING_FAILED, f"No C for this operation: {message}", where=op.name, got=got

@@ -1,4 +1,4 @@
-"""The kernels' C files, as they are installed beside this module."""
+"""The kernels' C files and the templates of projects, as they are installed beside this module."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def kernel_source(name: str) -> str | None:
     """Text of a kernel file; None where there is no such file."""
     path = files("toolchain.codegen") / "kernels" / name
     return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def template(name: str) -> str:
+    """Text of a template of a project's files."""
+    return (files("toolchain.codegen") / "templates" / name).read_text(encoding="utf-8")
 
 
 def kernel_files(headers: Iterable[str]) -> dict[str, str]:

@@ -79,11 +79,19 @@ class Writer:
             f"#define {self._macro}_ARENA_BYTES {memory.arena_bytes}",
             f"#define {self._macro}_PARTS {self.generated.workers}",
             "",
+            "#ifdef __cplusplus",
+            'extern "C" {',
+            "#endif",
+            "",
             f"extern const tc_model {self.name};",
             "",
             "/* Runs the model once; see tc_model.h. */",
             f"void {self.name}_run(const void *const *inputs, void *const *outputs,",
             f"    {' ' * len(self.name)}     const tc_context *context);",
+            "",
+            "#ifdef __cplusplus",
+            "}",
+            "#endif",
             "",
             "#endif",
         )
@@ -137,6 +145,8 @@ class Writer:
         if generated.memory.arena_bytes:
             yield "    unsigned char *const arena = memory.bytes;"
         yield from (f"    {line}" for line in self._buffers())
+        yield "    (void)inputs;"
+        yield "    (void)context;"
         number = 0
         for step in generated.steps:
             yield ""
@@ -148,17 +158,17 @@ class Writer:
         if generated.closing:
             yield ""
         yield from (f"    {self._call(call)}" for call in generated.closing)
-        if not any(call.kernel.parallel for call in generated.calls):
-            yield "    (void)context;"
-        if not self._used() & set(generated.program.inputs):
-            yield "    (void)inputs;"
         yield "}"
 
     def _buffers(self) -> Iterator[str]:
         written = self._shapes()
-        used = self._used()
+        arguments = [
+            item for call in self.generated.calls for item in (*call.inputs, *call.outputs)
+        ]
+        results = [item for step in self.generated.steps for item in step.results.values()]
+        used = {item.buffer for item in (*arguments, *results) if isinstance(item, Operand)}
         for buffer, place in self.generated.external.items():
-            if buffer not in used:  # an input of which nothing but the shape counts
+            if buffer not in used:  # an input that nothing reads
                 continue
             const = "const " if place.startswith("inputs") else ""
             variable = self._variables[buffer]
@@ -168,13 +178,6 @@ class Writer:
                 f"void *const {self._variables[buffer]} = arena + {offset};"
                 f"{written.get(buffer, '')}"
             )
-
-    def _used(self) -> set[str]:
-        """Buffers that calls are given or that are shown."""
-        operands = [o for step in self.generated.steps for o in step.results.values()]
-        for call in self.generated.calls:
-            operands += [o for o in (*call.inputs, *call.outputs) if isinstance(o, Operand)]
-        return {operand.buffer for operand in operands}
 
     def _shapes(self) -> dict[str, str]:
         """A comment for each buffer: what was written there."""
@@ -227,9 +230,9 @@ class Writer:
         )
 
     def _table(self, name: str, tensors: Iterable[tuple[str, Operand]]) -> Iterator[str]:
+        rows = [self._row(self.generated.program.tensors[tensor], item) for tensor, item in tensors]
         yield f"static const tc_tensor {name}[] = {{"
-        for tensor, operand in tensors:
-            yield f"    {self._row(self.generated.program.tensors[tensor], operand)},"
+        yield from (f"    {row}," for row in rows or ['{""}'])
         yield "};"
 
     def _row(self, tensor: Tensor, operand: Operand) -> str:

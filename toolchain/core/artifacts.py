@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from toolchain.errors import Problem
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelArtifact:
@@ -29,11 +31,13 @@ class CompiledArtifact:
         folder: Where the files are.
         files: File names relative to `folder`, each with what it is.
         program: Stem of the integer program's files, relative to `folder`.
+        warnings: What could not be written, and why.
     """
 
     folder: Path
     files: Mapping[str, str]
     program: str
+    warnings: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
         """Freeze the mapping."""

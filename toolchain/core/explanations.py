@@ -326,6 +326,12 @@ _BUILD = {
         "A program file written by another version.",
         "Build again with this version; if that does not help, report it as a bug.",
     ),
+    Code.COMPILER_FAILED: _Text(
+        "The C compiler could not build a generated program",
+        "A compiler or linker ended with an error, or was killed where memory ran out.",
+        "A C compiler from before C99, or a cross compiler without a C library.",
+        "Read the compiler's first error, which is quoted, and try another compiler.",
+    ),
 }
 
 _CHECK = {
@@ -340,6 +346,12 @@ _CHECK = {
         "Something needed to execute the artifact is missing, so the check proves less than asked.",
         "No C compiler to build and run the generated program.",
         "Install what is named, or accept the gap with `--allow-missing`.",
+    ),
+    Code.RUNNER_FAILED: _Text(
+        "A generated program did not run to its end",
+        "Its process was ended by a signal, failed, or did not answer in time.",
+        "A program with vector instructions on a processor without them.",
+        "Read what the program said, which is quoted; run it on the processor it was built for.",
     ),
 }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.core.cost import OperationCost, OperationEstimate
 from toolchain.core.dtypes import Array
 from toolchain.core.labels import LabelReader, Truth
 from toolchain.core.options import Format, InputOptions
@@ -36,6 +37,10 @@ EvidenceFunction = Callable[[Mapping[str, Array], Any], Any]
 
 ScoreFunction = Callable[[Sequence[Any]], float]
 """What all samples contributed, in their order, to the metric."""
+
+CostModel = Callable[[Sequence[OperationCost], int], tuple[OperationEstimate, ...]]
+"""(operations in the order of the program, cores) to an estimate for each, in their order. The
+latencies add up to that of the whole; a model in which operations overlap divides that up."""
 
 PassFunction = Callable[[Any], bool]
 """Rewrites an `onnx_ir.Model` in place; True if it changed anything."""
@@ -234,3 +239,26 @@ class AlgorithmDef:
     name: str
     summary: str
     function: Callable[[AlgorithmInput], AlgorithmOutput]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostModelDef:
+    """An estimate of how long programs take on some chips of one target.
+
+    Attributes:
+        name: What reports call it.
+        summary: One line: what machine and what software it speaks of.
+        target: Target that it is of.
+        platforms: Chips that it is of.
+        function: Estimates.
+        sources: Where its figures are from, one line each.
+        notes: What it assumes or leaves out, one line each.
+    """
+
+    name: str
+    summary: str
+    target: str
+    platforms: tuple[str, ...]
+    function: CostModel
+    sources: tuple[str, ...]
+    notes: tuple[str, ...] = ()

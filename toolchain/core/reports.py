@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+from toolchain.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +165,63 @@ class CheckRow:
     passed: bool
 
 
+class LevelStatus(StrEnum):
+    """What came of executing one compiled form."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckLevel:
+    """One compiled form against the reference: every layer, bit for bit.
+
+    Attributes:
+        runner: What executed it.
+        status: What came of it.
+        required: True if the check is incomplete without it.
+        samples: Samples compared.
+        tensors: Tensors compared of each.
+        elements: Elements compared, of all samples.
+        first: The first tensor that differs, in the order of the program; None for none.
+        different: Its elements that differ.
+        missing: Why it was not executed.
+    """
+
+    runner: str
+    status: LevelStatus
+    required: bool
+    samples: int = 0
+    tensors: int = 0
+    elements: int = 0
+    first: str | None = None
+    different: int = 0
+    missing: tuple[Problem, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """Every comparison of the check stage."""
+    """Every comparison of the check stage.
+
+    Attributes:
+        rows: Comparisons of tensors within tolerances.
+        samples: Samples compared there.
+        passed: False if anything failed.
+        levels: Compiled forms that were executed, or could not be.
+    """
 
     rows: tuple[CheckRow, ...]
     samples: int
     passed: bool
+    levels: tuple[CheckLevel, ...] = ()
+
+    @property
+    def incomplete(self) -> tuple[CheckLevel, ...]:
+        """Required forms that could not be executed."""
+        return tuple(
+            level for level in self.levels if level.required and level.status is LevelStatus.MISSING
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

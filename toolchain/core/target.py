@@ -256,11 +256,14 @@ class TargetDef:
         options: Frozen keyword-only dataclass of the target's own options, shown under
             `[target.NAME.options]`; each field has a default and may carry `Annotated` limits.
         configure: The facts of a chip as the target's options change them; None: not at all.
+        tools: Names and versions of the tools that compiling runs, as they are installed now: what
+            is compiled depends on them; None: there are none.
     """
 
     spec: TargetSpec
     options: type[Any] = NoOptions
     configure: Callable[[TargetSpec, Any], TargetSpec] | None = None
+    tools: Callable[[], str] | None = None
 
     def facts(self, platform: str, options: Any) -> TargetSpec:
         """The facts of one chip under the target's own options."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from toolchain.config.resolve import ResolvedConfig
 from toolchain.core.artifacts import ModelArtifact
+from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -77,6 +78,7 @@ class TargetResult:
     calibration: CalibrationReport | None
     quantize: QuantReport | None
     effects: tuple[RuleEffect, ...]
+    cost: CostReport | None
     check: CheckReport | None
     accuracy: AccuracyReport | None
     analysis: AnalysisReport | None
@@ -145,6 +147,7 @@ def _build_target(
         calibration=state.calibration_report,
         quantize=state.quant_report,
         effects=state.effects,
+        cost=state.cost_report,
         check=state.check_report,
         accuracy=state.accuracy_report,
         analysis=state.analysis_report,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import Progress
@@ -60,6 +61,11 @@ class BuildContext:
         """Stem of the files that the build writes."""
         stem = Path(self.options.model).name.split(".onnx")[0]
         return self.options.compile.name or stem or "model"
+
+    def tools(self) -> str:
+        """Names and versions of the tools that the target compiles with."""
+        tools = self.manager.targets()[self.options.target].tools
+        return "" if tools is None else tools()
 
     def cached(self, stage: str, parts: tuple[object, ...], work: Callable[[Path], None]) -> Stored:
         """The result of a stage of this target, made by `work` unless it is there already."""
@@ -134,6 +140,7 @@ class BuildState:
     calibration_report: CalibrationReport | None = None
     quant_report: QuantReport | None = None
     effects: tuple[RuleEffect, ...] = ()
+    cost_report: CostReport | None = None
     check_report: CheckReport | None = None
     accuracy_report: AccuracyReport | None = None
     analysis_report: AnalysisReport | None = None

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from toolchain.analysis.tracing import Storage, Traced, trace_model, trace_program
+from toolchain.analysis.tracing import Storage, Traced, trace_model, trace_program, trace_runner
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress, SilentProgress
-from toolchain.errors import Code, ConfigError
+from toolchain.errors import Code, ConfigError, SystemFailure
 from toolchain.pipeline.feeding import Sample, names_of, prepare, samples_by_input
 from toolchain.pipeline.published import Published, open_published
+from toolchain.pipeline.stages.compile import SOURCES
 from toolchain.plugin.manager import PluginManager
+from toolchain.plugin.runners import RunnerRequest
 from toolchain.program.serialize import load_program
 
-
-class Runner(StrEnum):
-    """Which form of the model is executed."""
-
-    FLOAT = "float"
-    QDQ = "qdq"
-    REFERENCE = "reference"
+FLOAT, QDQ, REFERENCE = "float", "qdq", "reference"
+FORMS = (FLOAT, QDQ, REFERENCE)
+"""Runners that every target has; those of compiled forms come from plugins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +50,7 @@ class RunRequest:
     Attributes:
         folder: Folder that a build published for a target.
         samples: For each model input, its samples; the key None stands for the only input.
-        runner: Which form.
+        runner: Which form: one of `FORMS`, or a runner that a plugin has for the target.
         layers: True hands out every layer's tensors.
         preprocess: False feeds arrays as they are.
         threads: Threads of the reference; 0 takes one per core.
@@ -60,7 +58,7 @@ class RunRequest:
 
     folder: Path
     samples: Mapping[str | None, Sequence[Sample]]
-    runner: Runner = Runner.REFERENCE
+    runner: str = REFERENCE
     layers: bool = False
     preprocess: bool = True
     threads: int = 0
@@ -80,7 +78,8 @@ def run(
         folder: Folder of a target, as in build/NAME/riscv.
         samples: Files (images or .npy) or arrays, one per sample; for several model inputs, a
             sequence of the same length for each by name.
-        runner: "float", "qdq" (both in onnxruntime) or "reference" (the integer program).
+        runner: "float", "qdq" (both in onnxruntime), "reference" (the integer program), or a
+            compiled form: "c" (generated C on this computer), and what the target's plugin has.
         layers: True hands out every layer's tensors, too.
         preprocess: False feeds arrays as they are, and not as the build fed its samples.
 
@@ -90,19 +89,11 @@ def run(
     Raises:
         ToolchainError: The error that `tc run` would show.
     """
-    if runner not in list(Runner):
-        raise ConfigError(
-            Code.BAD_VALUE,
-            "There is no runner of this name",
-            where="runner",
-            got=runner,
-            allowed=", ".join(Runner),
-        )
     named = samples if isinstance(samples, Mapping) else {None: samples}
     request = RunRequest(
         folder=Path(folder),
         samples=dict(named.items()),
-        runner=Runner(runner),
+        runner=runner,
         layers=layers,
         preprocess=preprocess,
     )
@@ -118,11 +109,11 @@ def run_samples(
         ToolchainError: The folder was not published, or samples do not fit the model.
     """
     published = open_published(request.folder)
-    with TemporaryDirectory(prefix="tc-run-") as scratch:
+    with TemporaryDirectory(prefix="tc-run-") as scratch, ExitStack() as stack:
         given = samples_by_input(request.samples, published)
         names = names_of(given)
         store = prepare(given, published, Path(scratch), manager, preprocess=request.preprocess)
-        traced = _traced(request, published, Path(scratch))
+        traced = _traced(request, published, Path(scratch), manager, stack)
         with progress.task("run", len(names)) as advance:
             for index, name in enumerate(names):
                 feeds = store.batch(index)
@@ -137,12 +128,44 @@ def run_samples(
                 advance(1)
 
 
-def _traced(request: RunRequest, published: Published, scratch: Path) -> Traced:
-    match request.runner:
-        case Runner.FLOAT:
-            return trace_model(published.optimized, scratch, layers=request.layers)
-        case Runner.QDQ:
-            return trace_model(published.qdq, scratch, layers=request.layers)
-        case Runner.REFERENCE:
-            program = load_program(published.folder, published.program)
-            return trace_program(program, layers=request.layers, threads=request.threads)
+def _traced(
+    request: RunRequest,
+    published: Published,
+    scratch: Path,
+    manager: PluginManager,
+    stack: ExitStack,
+) -> Traced:
+    """The form that is asked for, ready to run; `stack` closes it."""
+    if request.runner == FLOAT:
+        return trace_model(published.optimized, scratch, layers=request.layers)
+    if request.runner == QDQ:
+        return trace_model(published.qdq, scratch, layers=request.layers)
+    compiled = manager.runners(published.target)
+    if request.runner != REFERENCE and request.runner not in compiled:
+        raise ConfigError(
+            Code.BAD_VALUE,
+            "There is no runner of this name",
+            where="runner",
+            got=request.runner,
+            allowed=", ".join((*FORMS, *compiled)),
+        )
+    program = load_program(published.folder, published.program)
+    if request.runner == REFERENCE:
+        return trace_program(program, layers=request.layers, threads=request.threads)
+    runner = compiled[request.runner]
+    missing = runner.missing(published.files)
+    if missing:
+        raise SystemFailure.of(missing)
+    opened = runner.open(
+        RunnerRequest(
+            folder=published.folder,
+            files=dict.fromkeys(published.files, ""),
+            program=program,
+            name=published.program,
+            platform=published.platform,
+            sources=published.folder / SOURCES,
+            layers=request.layers,
+            scratch=scratch,
+        )
+    )
+    return trace_runner(program, stack.enter_context(opened), layers=request.layers)

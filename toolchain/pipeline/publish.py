@@ -58,6 +58,7 @@ def _report(state: BuildState) -> str:
         "calibration": state.calibration_report,
         "quantize": state.quant_report,
         "effects": state.effects,
+        "cost": state.cost_report,
         "check": state.check_report,
         "accuracy": state.accuracy_report,
     }

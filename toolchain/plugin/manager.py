@@ -14,6 +14,7 @@ import pluggy
 
 from toolchain.core.registry import (
     AlgorithmDef,
+    CostModelDef,
     DataReaderDef,
     MetricDef,
     PassDef,
@@ -27,6 +28,7 @@ from toolchain.plugin.declared import said
 from toolchain.plugin.facts import fact_findings
 from toolchain.plugin.guard import Guard
 from toolchain.plugin.markers import ENTRY_POINTS, PROJECT
+from toolchain.plugin.runners import RunnerDef
 from toolchain.plugin.speaking import plugin_code
 
 Record = TypeVar("Record")
@@ -40,6 +42,8 @@ COLLECTING: Mapping[str, type[Any]] = MappingProxyType(
         "tc_preprocessors": PreprocessorDef,
         "tc_passes": PassDef,
         "tc_metrics": MetricDef,
+        "tc_runners": RunnerDef,
+        "tc_cost_models": CostModelDef,
     }
 )
 """Collecting hooks and the record each returns."""
@@ -173,6 +177,21 @@ class PluginManager:
     def metrics(self) -> Mapping[str, MetricDef]:
         """Metrics by name."""
         return self._by_name("tc_metrics", MetricDef)
+
+    def runners(self, target: str) -> Mapping[str, RunnerDef]:
+        """Runners of a target's artifacts by name."""
+        found = self._by_name("tc_runners", RunnerDef)
+        return {name: runner for name, runner in found.items() if runner.executes(target)}
+
+    def cost_models(self) -> Mapping[str, CostModelDef]:
+        """Cost models by name."""
+        return self._by_name("tc_cost_models", CostModelDef)
+
+    def cost_model(self, target: str, platform: str) -> CostModelDef | None:
+        """The first cost model of a chip, None where there is none."""
+        models = self.cost_models().values()
+        of_chip = (m for m in models if m.target == target and platform in m.platforms)
+        return next(of_chip, None)
 
     def owner(self, hook: str, name: str) -> str:
         """Name of the plugin that provides the record `name` of a collecting hook."""

@@ -137,13 +137,18 @@ class LowerRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompileRequest:
-    """Write the target's files into `folder`."""
+    """Write the target's files into `folder`.
+
+    `sources` holds the program as C, which is published whatever the answer; None where
+    `compile.sources` switches it off.
+    """
 
     target: TargetSpec
     platform: str
     model: ModelArtifact
     program: Program
     folder: Path
+    sources: Path | None
     name: str
     options: CompileOptions
     target_options: Any

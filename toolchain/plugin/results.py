@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from toolchain.core.cost import OperationEstimate
 from toolchain.core.registry import (
     AlgorithmDef,
     AlgorithmInput,
     AlgorithmOutput,
+    CostModelDef,
     MetricDef,
     PassDef,
     RangeMethodDef,
@@ -21,6 +23,7 @@ from toolchain.core.stats import TensorRange
 from toolchain.plugin.declared import said
 
 if TYPE_CHECKING:
+    from toolchain.core.cost import OperationCost
     from toolchain.core.dtypes import Array
     from toolchain.plugin.declared import Findings
 
@@ -69,6 +72,17 @@ def _scores(result: Array, *_: object) -> Findings:
         yield "", f"{result.dtype} {result.shape}", "finite numbers"
 
 
+def _estimates(
+    result: tuple[OperationEstimate, ...], operations: Sequence[OperationCost], *_: object
+) -> Findings:
+    names = [each.name for each in operations]
+    if [each.name for each in result] != names:
+        yield "", f"{len(result)} estimates", f"one for each of {len(names)} operations, in order"
+    for each in result:
+        if not (math.isfinite(each.latency_us) and each.latency_us >= 0):
+            yield f"latency_us of {each.name}", each.latency_us, "a finite time, 0 or more"
+
+
 RESULTS: Mapping[tuple[type[Any], str], Contract] = MappingProxyType(
     {
         (RangeMethodDef, "function"): Contract(TensorRange, _range),
@@ -77,6 +91,7 @@ RESULTS: Mapping[tuple[type[Any], str], Contract] = MappingProxyType(
         (MetricDef, "function"): Contract(np.ndarray, _scores),
         (MetricDef, "score"): Contract(float),
         (MetricDef, "truth"): Contract(Mapping[int, Any]),
+        (CostModelDef, "function"): Contract(tuple[OperationEstimate, ...], _estimates),
     }
 )
 """What the functions in the fields of records return."""

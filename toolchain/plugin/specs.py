@@ -13,6 +13,7 @@ from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.quant import QuantPlan
 from toolchain.core.registry import (
     AlgorithmDef,
+    CostModelDef,
     DataReaderDef,
     MetricDef,
     PassDef,
@@ -33,6 +34,7 @@ from toolchain.plugin.requests import (
     QuantizeResult,
     RefineRequest,
 )
+from toolchain.plugin.runners import RunnerDef
 from toolchain.program.records import Program
 from toolchain.quantization.rules import Asked
 
@@ -111,6 +113,40 @@ def tc_metrics() -> Iterable[MetricDef]:  # type: ignore[empty-body]
         @hookimpl
         def tc_metrics():
             return [MetricDef(name="recall", summary="Recall of class 1", function=recall)]
+    """
+
+
+@hookspec
+def tc_runners() -> Iterable[RunnerDef]:  # type: ignore[empty-body]
+    """Ways to execute artifacts, for `tc run --runner` and the check.
+
+    Example:
+        @hookimpl
+        def tc_runners():
+            return [RunnerDef(name="board", summary="The board on my desk", open=connect,
+                              missing=unplugged, targets=("riscv",))]
+    """
+
+
+@hookspec
+def tc_cost_models() -> Iterable[CostModelDef]:  # type: ignore[empty-body]
+    """Estimates of how long programs take on chips of one target; reports show them as such.
+
+    A model gets what is counted of all operations, and a number of cores.
+
+    Example:
+        @hookimpl
+        def tc_cost_models():
+            return [
+                CostModelDef(
+                    name="board",
+                    summary="The board with our runtime",
+                    target="board",
+                    platforms=("b1",),
+                    function=estimate,
+                    sources=("rates: data sheet, table 3",),
+                )
+            ]
     """
 
 

@@ -1,4 +1,4 @@
-"""Whether a program is whole: every name exists, once, before it is read."""
+"""Whether a program is whole: every name exists, once, before it is read, and operations fit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, CompileError, Problem
+from toolchain.program.checks import operation_problems
+from toolchain.program.checks.facts import MAX_ELEMENTS
 from toolchain.program.records import FloatOp, Function
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
 
 _NOT_CONSTANTS = frozenset({"name", "inputs", "outputs", "mode", "op_type", "attributes"})
 """Fields of operations whose strings are no names of constants; all other fields' strings are."""
-
-_MAX_ELEMENTS = 2**31 - 1
-"""Elements that an index of 32 bits can name."""
 
 
 def constant_names(record: object) -> Iterator[str]:
@@ -39,12 +38,17 @@ def constant_names(record: object) -> Iterator[str]:
 
 
 def check_program(program: Program) -> None:
-    """Raise CompileError with everything that is wrong with names, tensors and their order."""
+    """Raise CompileError with everything that is wrong with a program.
+
+    First names, tensors and their order; once these are right, every operation.
+    """
     problems = [
         *(problem for tensor in program.tensors.values() for problem in _tensor_problems(tensor)),
         *_name_problems(program),
         *_flow_problems(program),
     ]
+    if not problems:
+        problems = list(operation_problems(program))
     if problems:
         raise CompileError.of(problems)
 
@@ -61,10 +65,8 @@ def _problem(message: str, where: str, got: object = None) -> Problem:
 def _tensor_problems(tensor: Tensor) -> Iterator[Problem]:
     if any(dim < 1 for dim in tensor.shape):
         yield _problem("A dimension is not positive", tensor.name, tensor.shape)
-    elif math.prod(tensor.shape) > _MAX_ELEMENTS:
-        yield _problem(
-            f"A tensor has more than {_MAX_ELEMENTS} elements", tensor.name, tensor.shape
-        )
+    elif math.prod(tensor.shape) > MAX_ELEMENTS:
+        yield _problem(f"A tensor has more than {MAX_ELEMENTS} elements", tensor.name, tensor.shape)
     if tensor.scale is not None and not (math.isfinite(tensor.scale) and tensor.scale > 0):
         yield _problem("The scale is not a positive finite number", tensor.name, tensor.scale)
     quantized = tensor.dtype.is_integer and tensor.scale is not None

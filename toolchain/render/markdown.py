@@ -37,7 +37,7 @@ def build_page(result: TargetResult) -> str:
     for section in sections(result):
         blocks.append(f"## {escape(section.stage)} ({section.status})")
         blocks.append("\n".join(f"- {escape(line)}" for line in section.lines))
-        blocks += [table(one) for one in section.tables]
+        blocks += [table(one) for one in (*section.tables, *section.appendix)]
     if result.accuracy is not None:
         blocks += ["## accuracy", escape(accuracy_line(result.accuracy))]
     shown = worth_showing(result.diagnostics, everything=True)

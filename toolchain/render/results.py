@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolchain.core.cost import CostReport
     from toolchain.core.diagnostics import Diagnostic
     from toolchain.core.reports import (
         AccuracyReport,
@@ -51,6 +52,11 @@ class TargetResult(Protocol):
     @property
     def effects(self) -> Sequence[RuleEffect]:
         """What mixed precision changed."""
+        ...
+
+    @property
+    def cost(self) -> CostReport | None:
+        """What the program costs."""
         ...
 
     @property

@@ -6,12 +6,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolchain.render import tables
+from toolchain.core.reports import LevelStatus
+from toolchain.render import cost, tables
 from toolchain.render.analysis import headline, verdict
 from toolchain.render.figures import count, percent, plural, real, scores, size
 
 if TYPE_CHECKING:
-    from toolchain.core.reports import AccuracyReport, CheckReport, OptimizeReport, QuantReport
+    from toolchain.core.reports import (
+        AccuracyReport,
+        CheckLevel,
+        CheckReport,
+        OptimizeReport,
+        QuantReport,
+    )
     from toolchain.render.results import TargetResult
     from toolchain.render.tables import Table
 
@@ -33,17 +40,19 @@ class Section:
         status: How it ended.
         lines: Sentences, the most important first.
         tables: Details.
+        appendix: Details for where there is room: the page, and the terminal if all is asked for.
     """
 
     stage: str
     status: Status
     lines: tuple[str, ...]
     tables: tuple[Table, ...] = field(default=())
+    appendix: tuple[Table, ...] = field(default=())
 
 
 def sections(result: TargetResult) -> tuple[Section, ...]:
     """The stages that ran, in their order."""
-    made = (_optimize, _quantize, _mixed, _compile, _check, _analyze)
+    made = (_optimize, _quantize, _mixed, _compile, _cost, _check, _analyze)
     found = (section(result) for section in made)
     return tuple(section for section in found if section is not None)
 
@@ -101,11 +110,11 @@ def _quantize(result: TargetResult) -> Section | None:
         return None
     lines = [_on_integers(report)]
     if result.calibration is not None:
-        cost = result.calibration
+        sweep = result.calibration
         lines.append(
-            f"calibration: {plural(cost.samples, 'sample')}, {plural(cost.values, 'value')}, "
-            f"{plural(cost.forwards, 'forward run')}"
-            + (f" and {cost.own_forwards} of its own" if cost.own_forwards else "")
+            f"calibration: {plural(sweep.samples, 'sample')}, {plural(sweep.values, 'value')}, "
+            f"{plural(sweep.forwards, 'forward run')}"
+            + (f" and {sweep.own_forwards} of its own" if sweep.own_forwards else "")
         )
     lines += [f"algorithm: {summary}" for summary in report.algorithms]
     shown = tables.quantization(report)
@@ -152,6 +161,19 @@ def _compile(result: TargetResult) -> Section | None:
     )
 
 
+def _cost(result: TargetResult) -> Section | None:
+    report = result.cost
+    if report is None:
+        return None
+    return Section(
+        stage="cost",
+        status=_status(result, "compile"),
+        lines=cost.summary(report),
+        tables=(cost.most_expensive(report),),
+        appendix=(cost.grounds(report),) if report.estimates else (),
+    )
+
+
 def _check(result: TargetResult) -> Section | None:
     report = result.check
     if report is None:
@@ -159,7 +181,7 @@ def _check(result: TargetResult) -> Section | None:
     return Section(
         stage="check",
         status=_status(result, "check") if report.passed else Status.FAILED,
-        lines=(_compared(report),),
+        lines=(_compared(report), *map(_executed, report.levels)),
         tables=(tables.checks(report.rows),) if report.rows else (),
     )
 
@@ -172,6 +194,19 @@ def _analyze(result: TargetResult) -> Section | None:
         stage="analyze",
         status=_status(result, "analyze"),
         lines=(headline(report), *verdict(report)),
+    )
+
+
+def _executed(level: CheckLevel) -> str:
+    if level.status is LevelStatus.MISSING:
+        reasons = "; ".join(problem.message for problem in level.missing)
+        return f"{level.runner}: not executed ({reasons})"
+    scale = f"{plural(level.tensors, 'tensor')}, {plural(level.samples, 'sample')}"
+    if level.status is LevelStatus.EQUAL:
+        return f"{level.runner}: {level.elements} elements equal to the reference ({scale})"
+    return (
+        f"{level.runner}: differs from the reference first in `{level.first}`, in "
+        f"{plural(level.different, 'element')} ({scale})"
     )
 
 

@@ -111,8 +111,9 @@ def _show_section(console: Console, section: Section, *, full: bool) -> None:
         wrapped = Text(line).wrap(console, max(console.width - indent, 30))
         for part, text in enumerate(wrapped):
             console.print((start if part == 0 else Text(" " * indent)) + text, soft_wrap=True)
-    if section.tables:
-        show_tables(console, section.tables, full=full)
+    shown = (*section.tables, *section.appendix) if full else section.tables
+    if shown:
+        show_tables(console, shown, full=full)
 
 
 def _show_table(console: Console, table: Table, *, full: bool) -> None:

@@ -33,6 +33,21 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="tc-codegen-"))
 
 
+def _run(command: list[str], folder: Path, given: bytes = b"") -> bytes:
+    """What a command writes; AssertionError with what it says if it fails."""
+    done = subprocess.run(  # noqa: S603 - the compiler found on the path, and what it made
+        command,
+        cwd=folder,
+        input=given,
+        capture_output=True,
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
+        check=False,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{command[0]} failed:\n{done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
 def _compile(sources: Mapping[str, str], name: str) -> Path:
     """The object file of `name`, compiled once for each content of all `sources`."""
     text = "\0".join(f"{key}\0{value}" for key, value in sorted(sources.items()))
@@ -43,8 +58,7 @@ def _compile(sources: Mapping[str, str], name: str) -> Path:
         for key, value in sources.items():
             (folder / key).write_text(value)
         command = [str(COMPILER), *FLAGS, "-DTC_MODEL=model", "-c", name, "-o", result.name]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        _run(command, folder)
     return result
 
 
@@ -55,9 +69,7 @@ def executable(program: Program, *, workers: int = 1) -> Path:
     kernels = kernel_files(["tc_model", *(call.kernel.header for call in generated.calls)])
     headers = {name: text for name, text in kernels.items() if name.endswith(".h")}
     own = {name: text for name, text in model.items() if name.endswith(".h")}
-    main = kernel_source("main.c")
-    assert main is not None
-    objects = [_compile({**headers, "main.c": main}, "main.c")]
+    objects = [_compile({**headers, "main.c": kernel_source("main.c") or ""}, "main.c")]
     objects += [
         _compile({**headers, name: text}, name)
         for name, text in kernels.items()
@@ -72,7 +84,7 @@ def executable(program: Program, *, workers: int = 1) -> Path:
     result = _folder() / f"model-{key}"
     if not result.exists():
         command = [str(COMPILER), *SANITIZERS, *map(str, objects), "-o", str(result), "-lm"]
-        subprocess.run(command, check=True)
+        _run(command, _folder())
     return result
 
 
@@ -80,24 +92,18 @@ def run_in_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) 
     """Every tensor that operations of the program write, as C computes it."""
     generated = generate(program, workers=workers)
     raw = b"".join(np.ascontiguousarray(feeds[name]).tobytes() for name in program.inputs)
-    done = subprocess.run(
-        [str(executable(program, workers=workers)), "--layers"],
-        input=raw,
-        capture_output=True,
-        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    output = _run([str(executable(program, workers=workers)), "--layers"], _folder(), raw)
     layers = [name for step in generated.steps for name in step.results]
     found: dict[str, Array] = {}
     at = 0
     for name in (*program.outputs, *layers):
         tensor = program.tensors[name]
         size = prod(tensor.shape) * tensor.dtype.numpy.itemsize
-        array: NDArray[np.generic] = np.frombuffer(done.stdout[at : at + size], tensor.dtype.numpy)
+        array: NDArray[np.generic] = np.frombuffer(output[at : at + size], tensor.dtype.numpy)
         found[name] = array.reshape(tensor.shape)
         at += size
-    assert at == len(done.stdout)
+    if at != len(output):
+        raise AssertionError(f"{len(output)} bytes of outputs and layers instead of {at}")
     return found
 
 

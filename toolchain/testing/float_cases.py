@@ -96,13 +96,13 @@ class _Built:
         )
 
 
-def assert_float_ops(*cases: FloatCase) -> None:
+def assert_float_ops(*cases: FloatCase, workers: int = 1) -> None:
     """C and `evaluate` agree in every bit on all cases; any NaN is as good as any other."""
     for first in range(0, len(cases), _AT_ONCE):
         built = _Built()
         for number, case in enumerate(cases[first : first + _AT_ONCE]):
             built.add(number, case)
-        found = run_in_c(built.program(), built.feeds)
+        found = run_in_c(built.program(), built.feeds, workers=workers)
         for name, expected in built.expected.items():
             assert_same_bits(found[name], expected, name)
 

@@ -92,6 +92,7 @@ class FakeTargetResult:
     optimize: None = None
     calibration: None = None
     quantize: None = None
+    cost: None = None
     accuracy: None = None
     analysis: None = None
     effects: tuple[Any, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import NodeView
@@ -45,6 +46,7 @@ class FakeResult:
     calibration: CalibrationReport | None = None
     quantize: QuantReport | None = None
     effects: tuple[RuleEffect, ...] = ()
+    cost: CostReport | None = None
     check: CheckReport | None = None
     accuracy: AccuracyReport | None = None
     analysis: AnalysisReport | None = None

@@ -1,4 +1,4 @@
-"""Binary, Table and Softmax."""
+"""Binary and Table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from toolchain.program.records import BinaryKind
 if TYPE_CHECKING:
     from toolchain.codegen.calls import Argument
     from toolchain.codegen.scope import Scope
-    from toolchain.program.records import Binary, Softmax, Table
+    from toolchain.program.records import Binary, Table
 
 _BINARY = Kernel("tc_binary", in_place=True)
 _TABLE = Kernel("tc_table", in_place=True)
-_SOFTMAX = Kernel("tc_softmax")
 
 
 def common_order(names: tuple[str, ...], shape: tuple[int, ...], scope: Scope) -> Order:
@@ -99,29 +98,13 @@ def emit_table(op: Table, scope: Scope) -> None:
     """One look-up for each element, wherever it lies."""
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
+    # The kernel's first entry is that of -128, the record's that of the type's lowest integer.
+    first = 128 + x.dtype.qmin if x.dtype.signed else 0
+    table = np.roll(scope.program.constants[op.table], first)
     fields: Fields = {
         "count": x.elements,
         "is_signed": int(x.dtype.signed),
         "y_size": y.dtype.numpy.itemsize,
-        "table": scope.constant(scope.program.constants[op.table], f"{op.name}_table"),
+        "table": scope.constant(table, f"{op.name}_table"),
     }
     scope.call(_TABLE, fields, (x,), (y,), name=op.name)
-
-
-def emit_softmax(op: Softmax, scope: Scope) -> None:
-    """Runs along one axis."""
-    shape = scope.tensor(op.inputs[0]).shape
-    x = scope.read(op.inputs[0], row_major(len(shape)))
-    y = scope.write(op.outputs[0])
-    fields: Fields = {
-        "outer": prod(shape[: op.axis]),
-        "length": shape[op.axis],
-        "inner": prod(shape[op.axis + 1 :]),
-        "x_type": scope.element(op.inputs[0]),
-        "exponentials": scope.constant(
-            scope.program.constants[op.exponentials].astype(np.int32), f"{op.name}_exponentials"
-        ),
-        "factor": np.float32(op.factor),
-        "grid": grid(scope.tensor(op.outputs[0]), op.zero_point, scope.program.rounding),
-    }
-    scope.call(_SOFTMAX, fields, (x,), (y,), name=op.name)

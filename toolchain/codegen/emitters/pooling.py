@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
-from toolchain.codegen.emitters.windows import SPATIAL_AXES, window
+from toolchain.codegen.emitters.windows import three, window
 from toolchain.codegen.factors import grid, scale
 from toolchain.codegen.literals import Fields, Struct
 from toolchain.codegen.operands import channels_last
@@ -36,7 +36,7 @@ def emit_pool(op: Pool, scope: Scope) -> None:
         fields |= {
             "is_mean": 1,
             "x_zero_point": op.x_zero_point,
-            "pad_end": (0,) * (SPATIAL_AXES - rank) + op.pads[rank:],
+            "pad_end": three(op.pads[rank:], 0),
             "count_include_pad": int(op.count_include_pad),
             "factor": np.float32(op.factor),
             "scale": scale(scope, op.factor, cells),

@@ -1,7 +1,9 @@
 /*
  * Runs a model on tensors from standard input and writes its outputs to standard output, both raw,
- * one sample after the other. With --layers every sample's outputs are followed by all its layers.
- * Everything is row-major, in the byte order of the machine.
+ * one sample after the other. Everything is row-major, in the byte order of the machine.
+ *
+ *     --layers        every sample's outputs are followed by all its layers
+ *     --dump FOLDER   run one sample only, and write all its tensors to files in FOLDER
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +12,11 @@
 #include "tc_model.h"
 
 #ifndef TC_MODEL
-#error "define TC_MODEL as the name of the model"
+#define TC_MODEL model
 #endif
 extern const tc_model TC_MODEL;
 
-enum { MOST_TENSORS = 64, MOST_AXES = 16 };
+enum { MOST_AXES = 16, PATH_BYTES = 1024 };
 
 static void fail(const char *message)
 {
@@ -22,10 +24,26 @@ static void fail(const char *message)
     exit(1);
 }
 
-/* Layers as they were shown, in row-major order. */
-typedef struct {
-    unsigned char **layers;
-} recorder;
+static unsigned char *allocate(const tc_tensor *tensor)
+{
+    unsigned char *data = (unsigned char *)malloc(tc_tensor_bytes(tensor));
+    if (data == NULL || tensor->rank > MOST_AXES) {
+        fail("a tensor is too large");
+    }
+    return data;
+}
+
+static unsigned char **allocate_all(const tc_tensor *tensors, int32_t count)
+{
+    unsigned char **data = (unsigned char **)malloc(sizeof(*data) * ((size_t)count + 1));
+    if (data == NULL) {
+        fail("out of memory");
+    }
+    for (int32_t i = 0; i < count; i++) {
+        data[i] = allocate(&tensors[i]);
+    }
+    return data;
+}
 
 /* Copies a tensor from its own order of axes into row-major order. */
 static void to_row_major(const tc_tensor *tensor, const unsigned char *data, unsigned char *result)
@@ -54,19 +72,11 @@ static void to_row_major(const tc_tensor *tensor, const unsigned char *data, uns
     }
 }
 
+/* The observer of a run: keeps every layer as it is shown. */
 static void record(void *observer, int32_t tensor, const void *data)
 {
-    const recorder *r = (const recorder *)observer;
-    to_row_major(&TC_MODEL.layers[tensor], (const unsigned char *)data, r->layers[tensor]);
-}
-
-static unsigned char *allocate(const tc_tensor *tensor)
-{
-    unsigned char *data = (unsigned char *)malloc(tc_tensor_bytes(tensor));
-    if (data == NULL || tensor->rank > MOST_AXES) {
-        fail("a tensor is too large");
-    }
-    return data;
+    unsigned char **layers = (unsigned char **)observer;
+    to_row_major(&TC_MODEL.layers[tensor], (const unsigned char *)data, layers[tensor]);
 }
 
 /* 0 at the end of the input; part of a sample is an error. */
@@ -85,47 +95,141 @@ static int read_sample(unsigned char *const *inputs)
     return 1;
 }
 
-static void write_tensors(const tc_tensor *tensors, int32_t count, unsigned char *const *data)
+static void write_tensor(const tc_tensor *tensor, const unsigned char *data, FILE *file)
 {
-    for (int32_t i = 0; i < count; i++) {
-        const size_t size = tc_tensor_bytes(&tensors[i]);
-        if (fwrite(data[i], 1, size, stdout) != size) {
-            fail("the output cannot be written");
-        }
+    const size_t size = tc_tensor_bytes(tensor);
+    if (fwrite(data, 1, size, file) != size) {
+        fail("the output cannot be written");
     }
 }
 
-static unsigned char **allocate_all(const tc_tensor *tensors, int32_t count)
+static void write_tensors(const tc_tensor *tensors, int32_t count, unsigned char *const *data)
 {
-    unsigned char **data = (unsigned char **)malloc(sizeof(*data) * ((size_t)count + 1));
-    if (data == NULL) {
-        fail("out of memory");
-    }
     for (int32_t i = 0; i < count; i++) {
-        data[i] = allocate(&tensors[i]);
+        write_tensor(&tensors[i], data[i], stdout);
     }
-    return data;
+}
+
+/* Opens FOLDER/name for writing. */
+static FILE *create(const char *folder, const char *name)
+{
+    char path[PATH_BYTES];
+    const int length = snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = length > 0 && length < PATH_BYTES ? fopen(path, "wb") : NULL;
+    if (file == NULL) {
+        fail("a file cannot be written: does the folder exist?");
+    }
+    return file;
+}
+
+static void finish(FILE *file)
+{
+    if (fclose(file) != 0) {
+        fail("a file cannot be written");
+    }
+}
+
+/* A string of JSON. */
+static void write_text(const char *text, FILE *file)
+{
+    fputc('"', file);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            fprintf(file, "\\%c", *text);
+        } else if ((unsigned char)*text < 0x20) {
+            fprintf(file, "\\u%04x", (unsigned int)*text);
+        } else {
+            fputc(*text, file);
+        }
+    }
+    fputc('"', file);
+}
+
+static const char *type_name(tc_type type)
+{
+    static const char *const names[] = {"int8",  "uint8", "int16",   "uint16",
+                                        "int32", "int64", "float32", "float64"};
+    return names[type];
+}
+
+/* Writes a tensor into a file of its own, and its line of the index. */
+static void dump_tensor(const char *folder, const char *kind, int32_t number,
+                        const tc_tensor *tensor, const unsigned char *data, FILE *index)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s_%d.raw", kind, (int)number);
+    FILE *file = create(folder, name);
+    write_tensor(tensor, data, file);
+    finish(file);
+
+    fprintf(index, "{\"name\": ");
+    write_text(tensor->name, index);
+    fprintf(index, ", \"kind\": \"%s\", \"file\": \"%s\", \"dtype\": \"%s\", \"shape\": [", kind,
+            name, type_name(tensor->type));
+    for (int32_t axis = 0; axis < tensor->rank; axis++) {
+        fprintf(index, "%s%d", axis > 0 ? ", " : "", (int)tensor->shape[axis]);
+    }
+    if (tensor->scale > 0) {
+        fprintf(index, "], \"scale\": %.17g, \"zero_point\": %d}", (double)tensor->scale,
+                (int)tensor->zero_point);
+    } else {
+        fprintf(index, "], \"scale\": null, \"zero_point\": 0}");
+    }
+}
+
+static void dump_tensors(const char *folder, const char *kind, const tc_tensor *tensors,
+                         int32_t count, unsigned char *const *data, FILE *index)
+{
+    for (int32_t i = 0; i < count; i++) {
+        dump_tensor(folder, kind, i, &tensors[i], data[i], index);
+        fprintf(index, "%s\n", i + 1 < count ? "," : "");
+    }
+}
+
+/* Files of all tensors of a sample, and index.json, which says what they are. */
+static void dump_sample(const char *folder, unsigned char *const *inputs,
+                        unsigned char *const *layers, unsigned char *const *outputs)
+{
+    FILE *index = create(folder, "index.json");
+    fprintf(index, "{\"format\": \"tc-dump\", \"version\": 1, \"target\": null, ");
+    fprintf(index, "\"runner\": \"board\", \"samples\": [\n{\"name\": ");
+    write_text(TC_MODEL.name, index);
+    fprintf(index, ", \"folder\": \".\", \"tensors\": [\n");
+    dump_tensors(folder, "input", TC_MODEL.inputs, TC_MODEL.input_count, inputs, index);
+    fprintf(index, ",\n");
+    dump_tensors(folder, "layer", TC_MODEL.layers, TC_MODEL.layer_count, layers, index);
+    fprintf(index, ",\n");
+    dump_tensors(folder, "output", TC_MODEL.outputs, TC_MODEL.output_count, outputs, index);
+    fprintf(index, "]}]}\n");
+    finish(index);
 }
 
 int main(int argc, char **argv)
 {
     const int with_layers = argc == 2 && strcmp(argv[1], "--layers") == 0;
-    if (argc > 1 && !with_layers) {
-        fail("usage: model [--layers] < inputs > outputs");
+    const char *folder = argc == 3 && strcmp(argv[1], "--dump") == 0 ? argv[2] : NULL;
+    if (argc > 1 && !with_layers && folder == NULL) {
+        fail("usage: program [--layers | --dump FOLDER] < inputs > outputs");
     }
     unsigned char **inputs = allocate_all(TC_MODEL.inputs, TC_MODEL.input_count);
     unsigned char **outputs = allocate_all(TC_MODEL.outputs, TC_MODEL.output_count);
-    recorder seen = {with_layers ? allocate_all(TC_MODEL.layers, TC_MODEL.layer_count) : NULL};
+    const int watched = with_layers || folder != NULL;
+    unsigned char **layers = watched ? allocate_all(TC_MODEL.layers, TC_MODEL.layer_count) : NULL;
     const tc_context context = {
-        .observe = with_layers ? record : NULL,
-        .observer = &seen,
+        .observe = watched ? record : NULL,
+        .observer = layers,
     };
     while (read_sample(inputs)) {
         TC_MODEL.run((const void *const *)inputs, (void *const *)outputs, &context);
+        if (folder != NULL) {
+            dump_sample(folder, inputs, layers, outputs);
+            return 0;
+        }
         write_tensors(TC_MODEL.outputs, TC_MODEL.output_count, outputs);
         if (with_layers) {
-            write_tensors(TC_MODEL.layers, TC_MODEL.layer_count, seen.layers);
+            write_tensors(TC_MODEL.layers, TC_MODEL.layer_count, layers);
         }
+        fflush(stdout); /* whoever feeds us may wait for these results */
     }
     return 0;
 }

@@ -9,6 +9,9 @@
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
 #error "float must be computed as float: on x86 compile with -msse2 -mfpmath=sse"
 #endif
+#if (-1 >> 1) != -1
+#error "shifting negative integers to the right must keep their sign"
+#endif
 #ifdef __FAST_MATH__
 #error "compile without -ffast-math: results are specified to the bit"
 #endif

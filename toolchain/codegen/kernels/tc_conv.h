@@ -1,42 +1,40 @@
-/* Convolution of 8-bit integers, channels last, up to three spatial axes, groups. */
+/* Convolution of integers, channels last, up to three spatial axes, groups; also transposed. */
 #ifndef TC_CONV_H
 #define TC_CONV_H
 
-#include "tc_elements.h"
-#include "tc_tile.h"
+#include "tc_product.h"
+#include "tc_window.h"
 
-enum { TC_SPATIAL = 3 };
-
-/* Where windows lie; axes are depth, height, width. */
-typedef struct {
-    int32_t batch;
-    int32_t in_channels;
-    int32_t out_channels;
-    int32_t in[TC_SPATIAL];
-    int32_t out[TC_SPATIAL];
-    int32_t kernel[TC_SPATIAL];
-    int32_t stride[TC_SPATIAL];
-    int32_t pad[TC_SPATIAL]; /* before the first element */
-    int32_t dilation[TC_SPATIAL];
-} tc_window;
-
+/*
+ * What a window meets is gathered into a row, kernel positions first, then the channels of one
+ * group; every group has a matrix of weights with its output channels as columns.
+ */
 typedef struct {
     tc_window window;
     int32_t groups;
     tc_type x_type;
     int32_t x_zero_point;
-    /* For every group panels of up to TC_COLUMNS output channels: [kernel position and input
-       channel][output channel]. */
-    const int8_t *weights;
-    const int32_t *weight_zero_point; /* one for each output channel, or 0 */
-    int32_t block_rows;               /* positions whose inputs are gathered at a time */
-    int32_t row_step;                 /* elements of one gathered position, even */
-    int32_t parts;                    /* for parallel_for; each has scratch of its own */
-    tc_finish_params finish;
+    int32_t block_rows; /* positions whose inputs are gathered at a time, at most TC_MOST_ROWS */
+    int32_t parts;      /* for parallel_for; each has scratch of its own */
+    tc_product_params product;
 } tc_conv_params;
 
-/* Scratch: parts * block_rows * row_step elements of 16 bits. */
+/* Scratch: parts * block_rows rows. */
 void tc_conv(const tc_conv_params *p, const void *x, void *y, void *scratch,
              const tc_context *context);
+
+/*
+ * Outputs of a transposed convolution that lie `step` apart meet the same elements of its kernel:
+ * they are a convolution with these, whose outputs go to first, first + step, ... of y.
+ */
+typedef struct {
+    tc_conv_params conv;
+    int32_t y_extent[TC_SPATIAL];
+    int32_t y_first[TC_SPATIAL];
+    int32_t y_step[TC_SPATIAL];
+} tc_conv_phase_params;
+
+void tc_conv_phase(const tc_conv_phase_params *p, const void *x, void *y, void *scratch,
+                   const tc_context *context);
 
 #endif

@@ -2,7 +2,11 @@
 #ifndef TC_DEPTHWISE_H
 #define TC_DEPTHWISE_H
 
-#include "tc_conv.h"
+#include "tc_finish.h"
+#include "tc_window.h"
+
+/* Kernel positions that are summed at a time; the last axis of a kernel has no more. */
+enum { TC_TAPS = 32 };
 
 typedef struct {
     tc_window window;

@@ -8,11 +8,11 @@
 enum { TC_COLUMNS = 64 };
 
 /*
- * What becomes of an accumulator: y = saturate(round((sum << guard_bits) + bias) * factor) +
+ * What becomes of an accumulator: y = saturate(round(((sum << guard_bits) + bias) * factor) +
  * zero_point). Everything but the grid is an array with one number for each column.
  */
 typedef struct {
-    const int32_t *bias;        /* 0: none */
+    const int32_t *bias;
     const float *factor;        /* 0 for exact factors */
     const int32_t *significand; /* exact factors: significand * 2**-shift */
     const int8_t *shift;
@@ -29,5 +29,8 @@ void tc_finish(const tc_finish_params *p, const int32_t *sums, int32_t first, in
 /* The same for sums that need 64 bits. */
 void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t first, int32_t count,
                     void *y);
+
+/* Float32 totals that have their bias and are multiplied already. */
+void tc_finish_total(const tc_finish_params *p, const float *totals, int32_t count, void *y);
 
 #endif

@@ -8,100 +8,91 @@ typedef struct {
     unsigned char *scratch;
 } job;
 
-/* A computed matrix as panels of int8; unsigned elements are lowered by 128. */
-static void pack(const tc_matmul_params *p, const void *b, int8_t *panels)
+/* Neighbours of b, as signed integers: unsigned ones are lowered by half of their range. */
+#define TC_PACK(NAME, FROM, TO, LOWERED)                                                           \
+    static void NAME(const FROM *b, int32_t count, TO *panels)                                     \
+    {                                                                                              \
+        for (int32_t i = 0; i < count; i++) {                                                      \
+            panels[i] = (TO)(b[i] - LOWERED);                                                      \
+        }                                                                                          \
+    }
+
+TC_PACK(pack_i8, int8_t, int8_t, 0)
+TC_PACK(pack_u8, uint8_t, int8_t, 128)
+TC_PACK(pack_i16, int16_t, int16_t, 0)
+TC_PACK(pack_u16, uint16_t, int16_t, 32768)
+
+/* A computed matrix as panels. */
+static void pack(const tc_matmul_params *p, const void *b, void *panels)
 {
-    for (int32_t c = 0; c < p->columns; c += TC_COLUMNS) {
-        const int32_t width = tc_min(TC_COLUMNS, p->columns - c);
-        for (int32_t k = 0; k < p->depth; k++) {
-            const ptrdiff_t at = (ptrdiff_t)k * p->columns + c;
+    const tc_product_params *product = &p->product;
+    ptrdiff_t to = 0;
+    for (int32_t c = 0; c < product->columns; c += TC_COLUMNS) {
+        const int32_t width = tc_min(TC_COLUMNS, product->columns - c);
+        for (int32_t k = 0; k < product->depth; k++, to += width) {
+            const void *from = tc_at(b, p->b_type, (ptrdiff_t)k * product->columns + c);
+            void *panel = tc_to(panels, product->type, to);
             if (p->b_type == TC_INT8) {
-                const int8_t *from = (const int8_t *)b + at;
-                for (int32_t i = 0; i < width; i++) {
-                    panels[i] = from[i];
-                }
+                pack_i8((const int8_t *)from, width, (int8_t *)panel);
+            } else if (p->b_type == TC_UINT8) {
+                pack_u8((const uint8_t *)from, width, (int8_t *)panel);
+            } else if (p->b_type == TC_INT16) {
+                pack_i16((const int16_t *)from, width, (int16_t *)panel);
             } else {
-                const uint8_t *from = (const uint8_t *)b + at;
-                for (int32_t i = 0; i < width; i++) {
-                    panels[i] = (int8_t)(from[i] - 128);
-                }
-            }
-            panels += width;
-        }
-    }
-}
-
-static void subtract_zero_points(const tc_matmul_params *p, const int16_t *row, int32_t first,
-                                 int32_t width, int32_t *sums)
-{
-    int32_t total = 0;
-    for (int32_t k = 0; k < p->depth; k++) {
-        total += row[k];
-    }
-    for (int32_t c = 0; c < width; c++) {
-        const uint32_t excess = (uint32_t)p->b_zero_point[first + c] * (uint32_t)total;
-        sums[c] = (int32_t)((uint32_t)sums[c] - excess);
-    }
-}
-
-/* Rows of `a`, widened, times all panels. */
-static void multiply(const tc_matmul_params *p, const int16_t *rows, int32_t count,
-                     const int8_t *panel, void *y)
-{
-    int32_t sums[TC_ROWS * TC_COLUMNS];
-    for (int32_t c = 0; c < p->columns; c += TC_COLUMNS) {
-        const int32_t width = tc_min(TC_COLUMNS, p->columns - c);
-        for (int32_t r = 0; r < count; r += TC_ROWS) {
-            const int32_t some = tc_min(TC_ROWS, count - r);
-            const int16_t *from = rows + (ptrdiff_t)r * p->row_step;
-            tc_tile(from, p->row_step, some, panel, p->depth, width, sums);
-            for (int32_t i = 0; i < some; i++) {
-                int32_t *sum = sums + i * TC_COLUMNS;
-                if (p->b_zero_point != NULL) {
-                    subtract_zero_points(p, from + (ptrdiff_t)i * p->row_step, c, width, sum);
-                }
-                const ptrdiff_t index = (ptrdiff_t)(r + i) * p->columns + c;
-                tc_finish(&p->finish, sum, c, width, tc_to(y, p->finish.grid.type, index));
+                pack_u16((const uint16_t *)from, width, (int16_t *)panel);
             }
         }
-        panel += (ptrdiff_t)p->depth * width;
     }
 }
 
-/* One pair of matrices; a part does every block of rows, or those that are its own. */
-static void one_product(const job *j, const tc_place *place, const int8_t *panels, int16_t *rows,
-                        int32_t part, int32_t parts)
+/* One pair of matrices: every `step`-th block of rows, beginning with `block`. */
+static void one_product(const job *j, const ptrdiff_t *at, const void *panels, int32_t block,
+                        int32_t step, unsigned char *rows)
 {
     const tc_matmul_params *p = j->p;
-    for (int32_t block = part; block * p->block_rows < p->rows; block += parts) {
+    const tc_product_params *product = &p->product;
+    const ptrdiff_t row_bytes = (ptrdiff_t)product->row_step * tc_row_size(product);
+    const int32_t matrix = (int32_t)(at[1] / ((ptrdiff_t)product->depth * product->columns));
+    ptrdiff_t places[TC_MOST_ROWS];
+    for (; block * p->block_rows < p->rows; block += step) {
         const int32_t first = block * p->block_rows;
         const int32_t some = tc_min(p->block_rows, p->rows - first);
         for (int32_t i = 0; i < some; i++) {
-            const ptrdiff_t index = place->at[0] + (ptrdiff_t)(first + i) * p->depth;
-            tc_widen16(p->a_type, tc_at(j->a, p->a_type, index), p->a_zero_point, p->depth,
-                       rows + (ptrdiff_t)i * p->row_step);
+            const ptrdiff_t index = at[0] + (ptrdiff_t)(first + i) * product->depth;
+            tc_fill_row(product, p->a_type, tc_at(j->a, p->a_type, index), p->a_zero_point,
+                        product->depth, rows + i * row_bytes);
+            places[i] = at[2] + (ptrdiff_t)(first + i) * product->columns;
         }
-        const ptrdiff_t index = place->at[2] + (ptrdiff_t)first * p->columns;
-        multiply(p, rows, some, panels, tc_to(j->y, p->finish.grid.type, index));
+        tc_product(product, rows, some, panels, matrix, 0, places, j->y);
     }
 }
 
+/* Parts share the rows of a constant matrix, and the pairs of two computed ones. */
 static void run_part(void *context, int32_t part)
 {
     const job *j = (const job *)context;
     const tc_matmul_params *p = j->p;
-    int16_t *rows = (int16_t *)(void *)(j->scratch + (ptrdiff_t)part * p->scratch_bytes);
-    int8_t *packed = (int8_t *)(rows + (ptrdiff_t)p->block_rows * p->row_step);
+    const tc_product_params *product = &p->product;
+    unsigned char *rows = j->scratch + (ptrdiff_t)part * p->scratch_bytes;
+    unsigned char *packed =
+        rows + (ptrdiff_t)p->block_rows * product->row_step * tc_row_size(product);
+    const int32_t last = p->batch.rank - 1;
     tc_place place = {{0}, {0}};
     int32_t number = 0;
     do {
-        if (p->weights != NULL) {
-            one_product(j, &place, p->weights + place.at[1], rows, part, p->parts);
-        } else if (number % p->parts == part) {
-            pack(p, tc_at(j->b, p->b_type, place.at[1]), packed);
-            one_product(j, &place, packed, rows, 0, 1);
+        ptrdiff_t at[TC_MAX_OPERANDS] = {place.at[0], place.at[1], place.at[2]};
+        for (int32_t i = 0; i < p->batch.shape[last]; i++, number++) {
+            if (product->weights != NULL) {
+                one_product(j, at, tc_at(product->weights, product->type, at[1]), part, p->parts,
+                            rows);
+            } else if (number % p->parts == part) {
+                pack(p, tc_at(j->b, p->b_type, at[1]), packed);
+                one_product(j, at, packed, 0, 1, rows);
+            }
+            for (int32_t k = 0; k < TC_MAX_OPERANDS; k++) {
+                at[k] += p->batch.stride[k][last];
+            }
         }
-        number++;
     } while (tc_next(&p->batch, &place));
 }
 

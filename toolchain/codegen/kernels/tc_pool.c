@@ -71,14 +71,10 @@ static int32_t count_of(const tc_pool_params *p, const int32_t *corner, const sp
 static void pool_position(const tc_pool_params *p, const void *x, int32_t position, void *y)
 {
     const tc_window *w = &p->window;
-    const int32_t plane = w->out[0] * w->out[1] * w->out[2];
-    const int32_t at = position % plane;
-    const int32_t index[TC_SPATIAL] = {at / (w->out[1] * w->out[2]), at / w->out[2] % w->out[1],
-                                       at % w->out[2]};
     int32_t corner[TC_SPATIAL];
     span spans[TC_SPATIAL];
+    tc_window_corner(w, position % tc_plane(w), corner);
     for (int32_t axis = 0; axis < TC_SPATIAL; axis++) {
-        corner[axis] = index[axis] * w->stride[axis] - w->pad[axis];
         spans[axis] = inside(corner[axis], w->kernel[axis], w->dilation[axis], 0, w->in[axis]);
     }
     tc_scale_params scale = p->scale;
@@ -86,7 +82,7 @@ static void pool_position(const tc_pool_params *p, const void *x, int32_t positi
     int32_t found[TC_CHUNK] = {0};
     for (int32_t c = 0; c < w->in_channels; c += TC_CHUNK) {
         const int32_t width = tc_min(TC_CHUNK, w->in_channels - c);
-        fold_window(p, x, position / plane, corner, spans, c, width, found);
+        fold_window(p, x, position / tc_plane(w), corner, spans, c, width, found);
         const ptrdiff_t to = (ptrdiff_t)position * w->in_channels + c;
         tc_scale32(&scale, found, width, tc_to(y, scale.grid.type, to));
     }
@@ -95,7 +91,7 @@ static void pool_position(const tc_pool_params *p, const void *x, int32_t positi
 void tc_pool(const tc_pool_params *p, const void *x, void *y)
 {
     const tc_window *w = &p->window;
-    const int32_t count = w->batch * w->out[0] * w->out[1] * w->out[2];
+    const int32_t count = w->batch * tc_plane(w);
     for (int32_t position = 0; position < count; position++) {
         pool_position(p, x, position, y);
     }

@@ -2,8 +2,8 @@
 #ifndef TC_POOL_H
 #define TC_POOL_H
 
-#include "tc_conv.h"
 #include "tc_scale.h"
+#include "tc_window.h"
 
 typedef struct {
     tc_window window;

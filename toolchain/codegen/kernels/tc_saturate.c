@@ -66,20 +66,6 @@ void tc_saturate(const float *values, int32_t count, const tc_grid *grid, void *
     }
 }
 
-int64_t tc_shift(int64_t value, int32_t shift, tc_rounding rounding)
-{
-    if (shift <= 0) {
-        return value * (INT64_C(1) << -shift);
-    }
-    const int64_t step = INT64_C(1) << shift;
-    const int64_t floor = (value - (value & (step - 1))) / step;
-    const int64_t rest = value & (step - 1);
-    const int64_t half = step / 2;
-    const int tie = rounding == TC_HALF_UP || (rounding == TC_HALF_EVEN && (floor & 1) != 0) ||
-                    (rounding == TC_HALF_AWAY && value >= 0);
-    return floor + (rest > half || (rest == half && tie));
-}
-
 #define TC_STORE(TYPE)                                                                             \
     do {                                                                                           \
         TYPE *result = (TYPE *)y;                                                                  \
@@ -105,8 +91,11 @@ void tc_store(const int64_t *values, int32_t count, const tc_grid *grid, void *y
     case TC_INT16:
         TC_STORE(int16_t);
         break;
-    default:
+    case TC_UINT16:
         TC_STORE(uint16_t);
+        break;
+    default:
+        TC_STORE(int32_t);
         break;
     }
 }

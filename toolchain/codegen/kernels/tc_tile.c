@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tc_avx512.h"
+
 #if defined(__riscv_vector)
 
 #include <riscv_vector.h>
@@ -60,31 +62,11 @@ void tc_tile(const int16_t *rows, int32_t row_step, int32_t count, const int8_t 
     }
 }
 
-#elif defined(__AVX512BW__) && defined(__AVX512VL__)
-
-#include <immintrin.h>
-
-static inline __m512i multiply_add(__m512i sum, __m512i a, __m512i b)
-{
-#ifdef __AVX512VNNI__
-    return _mm512_dpwssd_epi32(sum, a, b);
-#else
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
-#endif
-}
+#elif defined(TC_AVX512)
 
 static inline __m512i weights_at(const int8_t *panel, __mmask32 mask)
 {
     return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, panel));
-}
-
-/* Two rows of weights are interleaved by 128-bit lanes; this puts 32 sums into order again. */
-static void store_sums(__m512i low, __m512i high, int32_t *sums)
-{
-    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    _mm512_storeu_si512(sums, _mm512_permutex2var_epi64(low, first, high));
-    _mm512_storeu_si512(sums + 16, _mm512_permutex2var_epi64(low, second, high));
 }
 
 /* Pairs of products of 16 bits are added in one instruction, so depth goes in steps of two. */
@@ -92,7 +74,7 @@ static void store_sums(__m512i low, __m512i high, int32_t *sums)
     static void tile_##COUNT(const int16_t *rows, int32_t step, const int8_t *panel,               \
                              int32_t depth, int32_t width, int32_t left, int32_t *sums)            \
     {                                                                                              \
-        const __mmask32 mask = left >= 32 ? 0xFFFFFFFFU : (1U << left) - 1U;                       \
+        const __mmask32 mask = tc_lanes(left);                                                     \
         __m512i low[COUNT], high[COUNT];                                                           \
         for (int32_t r = 0; r < COUNT; r++) {                                                      \
             low[r] = high[r] = _mm512_setzero_si512();                                             \
@@ -107,12 +89,12 @@ static void store_sums(__m512i low, __m512i high, int32_t *sums)
                 int32_t both;                                                                      \
                 memcpy(&both, rows + (ptrdiff_t)r * step + k, sizeof both);                        \
                 const __m512i x = _mm512_set1_epi32(both);                                         \
-                low[r] = multiply_add(low[r], pairs_low, x);                                       \
-                high[r] = multiply_add(high[r], pairs_high, x);                                    \
+                low[r] = tc_multiply_add(low[r], pairs_low, x);                                       \
+                high[r] = tc_multiply_add(high[r], pairs_high, x);                                    \
             }                                                                                      \
         }                                                                                          \
         for (int32_t r = 0; r < COUNT; r++) {                                                      \
-            store_sums(low[r], high[r], sums + r * TC_COLUMNS);                                    \
+            tc_store_sums(low[r], high[r], sums + r * TC_COLUMNS);                                    \
         }                                                                                          \
     }
 

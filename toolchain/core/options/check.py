@@ -61,6 +61,16 @@ class CheckOptions:
         Scope,
         Doc("Compare float with the model `outputs`, or with every stored tensor (`layers`)."),
     ] = Scope.OUTPUTS
+    runners: Annotated[
+        tuple[str, ...] | None,
+        Doc(
+            "Compiled forms that are executed and compared with the reference, bit for bit; all "
+            "that the target has where left out, none where empty."
+        ),
+    ] = None
+    emulated_samples: Annotated[
+        int, Ge(1), Doc("Samples of these for forms that run in an emulator.")
+    ] = 1
     exclude: Annotated[
         tuple[str, ...], Doc("Regular expressions of tensor names that are not compared.")
     ] = ()

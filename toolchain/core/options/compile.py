@@ -19,6 +19,22 @@ class CompileOptions:
     name: Annotated[
         str | None, Doc("Stem of the files written; the model's own where left out.")
     ] = None
+    sources: Annotated[
+        bool,
+        Doc(
+            "Write the integer program as C sources, too, with what builds them; runners of native "
+            "code need them."
+        ),
+    ] = True
+    workers: Annotated[
+        int,
+        Ge(1),
+        Le(64),
+        Doc(
+            "Parts into which kernels of the C program divide their work for the `parallel_for` of "
+            "their caller; each needs scratch memory of its own."
+        ),
+    ] = 1
     opset: Annotated[
         int | None,
         Ge(13),

@@ -12,11 +12,12 @@ from toolchain.analysis.forms import forms_of
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
-from toolchain.core.reports import AccuracyReport, CheckReport, CheckRow
+from toolchain.core.reports import AccuracyReport, CheckLevel, CheckReport, CheckRow, LevelStatus
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
+from toolchain.pipeline.stages.execution import chosen_runners, run_levels
 from toolchain.pipeline.stages.labelled import Labelled, labelled_samples
 from toolchain.pipeline.stages.samples import prepared
 from toolchain.plugin.requests import CheckRequest
@@ -63,7 +64,11 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     scored = None if given is None else prepared(context, given.query)
 
     def work(folder: Path) -> None:
-        check = _compare(context, samples.store, built) if options.check.enabled else None
+        check = None
+        if options.check.enabled:
+            check = _compare(context, samples.store, built)
+            levels = run_levels(context, built.compiled, built.program(), runners, samples.store)
+            check = _with_levels(check, levels)
         accuracy = (
             None if given is None or scored is None else _score(context, built, given, scored)
         )
@@ -72,13 +77,22 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     # The samples count by what they hold, not by where they are.
     compared = (replace(options.check, data=None), samples.digest)
     scores = given and scored and (given.digest, scored.digest)
-    parts = (state.keys["compile"], state.keys["optimize"], *compared, scores)
+    runners = chosen_runners(context, state.compiled) if options.check.enabled else ()
+    parts = (
+        state.keys["compile"],
+        state.keys["optimize"],
+        *compared,
+        scores,
+        [(one.name, bool(missing)) for one, missing in runners],
+    )
     stored = context.cached(NAME, parts, work)
     record = read_record(stored.folder / "report.json", CheckRecord)
     check = _with_drop(record, chosen)
     state = replace(state.after(NAME, stored), check_report=check, accuracy_report=record.accuracy)
     if scored is not None:
         state = state.warn_all(NAME, scored.warnings)
+    for level in check.levels if check is not None else ():
+        state = state.warn_all(NAME, level.missing)
     if not options.check.enabled:
         problem = Problem(
             code=Code.CHECK_INCOMPLETE,
@@ -132,6 +146,28 @@ def _score(
     )
 
 
+def _with_levels(check: CheckReport, levels: tuple[CheckLevel, ...]) -> CheckReport:
+    """The check with a row for every compiled form that differs from the reference."""
+    rows = tuple(
+        CheckRow(
+            comparison=f"reference-{level.runner}",
+            tensor=level.first or "",
+            metric="exact",
+            value=float(level.different),
+            limit=0.0,
+            passed=False,
+        )
+        for level in levels
+        if level.status is LevelStatus.DIFFERENT
+    )
+    return replace(
+        check,
+        rows=(*check.rows, *rows),
+        passed=check.passed and not rows,
+        levels=levels,
+    )
+
+
 def _with_drop(record: CheckRecord, chosen: EvaluationOptions | None) -> CheckReport | None:
     """The check with a row for the allowed loss of accuracy, where one is set."""
     accuracy, check = record.accuracy, record.check
@@ -147,8 +183,6 @@ def _with_drop(record: CheckRecord, chosen: EvaluationOptions | None) -> CheckRe
         passed=drop <= chosen.max_drop,
     )
     rows = (*(check.rows if check is not None else ()), row)
-    return CheckReport(
-        rows=rows,
-        samples=0 if check is None else check.samples,
-        passed=all(r.passed for r in rows),
-    )
+    if check is None:
+        return CheckReport(rows=rows, samples=0, passed=row.passed)
+    return replace(check, rows=rows, passed=check.passed and row.passed)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from toolchain.codegen.generate import Generated, generate
+from toolchain.codegen.project import model_name, write_generated
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.cost import CostReport
 from toolchain.core.reports import SurgeryRow
 from toolchain.errors import Code, CompileError, InternalError, PluginError, Problem
 from toolchain.graph.downgrade import write_in_opset
@@ -16,6 +19,8 @@ from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
+from toolchain.program.cost import cost_report
+from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
 from toolchain.quantization.qdq import float_nodes
 from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
@@ -23,6 +28,8 @@ from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
 NAME = "compile"
 RECORD = "artifact.json"
 FILES = "files"
+SOURCES = "c"
+"""Folder of the C sources within the target's."""
 RESERVED = (
     "optimized.onnx",
     "report.md",
@@ -42,11 +49,15 @@ class CompileRecord:
         files: Files of the target, each with what it is.
         program: Stem of the program's files.
         unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
+        warnings: What the target could not write.
+        cost: What the program costs.
     """
 
     files: dict[str, str]
     program: str
     unasked: tuple[str, ...]
+    warnings: tuple[Problem, ...]
+    cost: CostReport
 
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
@@ -57,13 +68,20 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     options = context.options
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
     opset = options.compile.opset
-    parts = (quantized, options.platform, context.name, opset, options.target_options)
+    parts = (
+        quantized,
+        options.platform,
+        context.name,
+        options.compile,
+        options.target_options,
+        context.tools(),
+    )
     stored = context.cached(NAME, parts, lambda folder: _compile(context, state, qdq, folder))
     record = read_record(stored.folder / RECORD, CompileRecord)
     compiled = CompiledArtifact(
         folder=stored.folder / FILES, files=record.files, program=record.program
     )
-    state = replace(state.after(NAME, stored), compiled=compiled)
+    state = replace(state.after(NAME, stored), compiled=compiled, cost_report=record.cost)
     if opset is not None and state.optimize_report is not None:
         report = state.optimize_report
         row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
@@ -71,6 +89,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         state = replace(state, optimize_report=report)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
+    state = state.warn_all(NAME, record.warnings)
     if record.unasked:
         problem = Problem(
             code=Code.RUNS_IN_FLOAT,
@@ -89,6 +108,8 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
     lower = LowerRequest(target=context.target, graph=graph, name=context.name)
     program = context.hooks.lower(lower)
     (folder / FILES).mkdir()
+    code = _generate(context, program)
+    sources = {} if code is None else _write_sources(context, code, folder / FILES)
     with context.workspace.scratch() as scratch:
         artifact = context.hooks.compile(
             CompileRequest(
@@ -97,6 +118,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
                 model=_handed_out(context, state, qdq, scratch),
                 program=program,
                 folder=folder / FILES,
+                sources=None if code is None else folder / FILES / SOURCES,
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
@@ -104,11 +126,39 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
         )
     _check_files(context, folder / FILES, artifact)
     record = CompileRecord(
-        files=dict(artifact.files),
+        files={**sources, **artifact.files},
         program=artifact.program,
         unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
+        warnings=artifact.warnings,
+        cost=_cost(context, program, code),
     )
     write_record(folder / RECORD, record)
+
+
+def _generate(context: BuildContext, program: Program) -> Generated | None:
+    """The program as C; None where that is switched off."""
+    options = context.options.compile
+    if not options.sources:
+        return None
+    return generate(program, name=model_name(context.name), workers=options.workers)
+
+
+def _write_sources(context: BuildContext, code: Generated, folder: Path) -> dict[str, str]:
+    """Write the C program below `folder`; its files by name."""
+    written = write_generated(code, folder / SOURCES, model_name(context.name))
+    return {f"{SOURCES}/{name}": what for name, what in written.items()}
+
+
+def _cost(context: BuildContext, program: Program, code: Generated | None) -> CostReport:
+    """What the program costs; where there is a model of the chip, also on one core and on all."""
+    (chip,) = context.target.platforms
+    return cost_report(
+        program,
+        arena_bytes=None if code is None else code.memory.arena_bytes,
+        bound_bytes=None if code is None else code.memory.bound_bytes,
+        model=context.manager.cost_model(context.target.name, chip.name),
+        cores=sorted({1, chip.cores}),
+    )
 
 
 def _handed_out(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> ModelArtifact:

@@ -82,7 +82,7 @@ def _conv_transpose(call: Call) -> tuple[Array, ...]:
     groups = _groups(call, x.shape[1])
     if weight.shape[0] != x.shape[1]:
         raise call.invalid("shape of the weight", got=weight.shape)
-    windows = _transposed_windows(call, x.shape[2:], weight.shape[2:])
+    windows = transposed_windows(call, x.shape[2:], weight.shape[2:])
     outputs, extents = weight.shape[1], windows.reach()
     filters = weight.reshape(groups, -1, outputs, math.prod(windows.kernel), *(1,) * (x.ndim - 2))
     values = x.reshape(x.shape[0], groups, -1, 1, *x.shape[2:])
@@ -106,7 +106,7 @@ def _cut(values: Array, axis: int, front: int, behind: int) -> Array:
     return np.pad(kept, widths)
 
 
-def _transposed_windows(call: Call, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Windows:
+def transposed_windows(call: Call, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> Windows:
     """Where every input element lands: one window each, pads to be cut (ConvTranspose-22)."""
     rank = len(sizes)
     strides = per_axis(call, "strides", rank, 1)

@@ -27,11 +27,11 @@ def _slice(call: Call) -> tuple[Array, ...]:
         raise call.invalid("starts, ends, axes and steps", got=(starts, ends, axes, steps))
     cut = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        cut[axis] = _bounded_slice(x.shape[axis], start, end, step)
+        cut[axis] = bounded_slice(x.shape[axis], start, end, step)
     return (np.ascontiguousarray(x[tuple(cut)]),)
 
 
-def _bounded_slice(extent: int, start: int, end: int, step: int) -> slice:
+def bounded_slice(extent: int, start: int, end: int, step: int) -> slice:
     """The Python slice of an ONNX one; an end before the first element becomes None."""
     # Counting backwards, the end may be -1, "before the first element", which Python reads as last.
     lowest, highest = (0, extent) if step > 0 else (-1, extent - 1)
@@ -42,7 +42,7 @@ def _bounded_slice(extent: int, start: int, end: int, step: int) -> slice:
     return slice(start, None if end < 0 else end, step)
 
 
-_PAD_MODES = ("constant", "reflect", "edge", "wrap")
+PAD_MODES = ("constant", "reflect", "edge", "wrap")
 
 
 def _pad(call: Call) -> tuple[Array, ...]:
@@ -51,7 +51,7 @@ def _pad(call: Call) -> tuple[Array, ...]:
     axes = call.axes(call.numbers(3) or tuple(range(x.ndim)), x.ndim)
     if pads is None or len(pads) != 2 * len(axes):
         raise call.invalid("pads", got=pads, allowed=f"{2 * len(axes)} integers")
-    mode = call.text("mode", "constant", _PAD_MODES)
+    mode = call.text("mode", "constant", PAD_MODES)
     cut, widths = [slice(None)] * x.ndim, [(0, 0)] * x.ndim
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         cut[axis] = slice(max(-before, 0), x.shape[axis] - max(-after, 0))

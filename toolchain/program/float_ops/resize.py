@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _Taps: TypeAlias = tuple[tuple["NDArray[np.int64]", "NDArray[np.float32]"], ...]
 """Positions along an axis, each with its weight."""
 
-_MODES = ("nearest", "linear", "cubic")
-_COORDINATES = (
+MODES = ("nearest", "linear", "cubic")
+COORDINATES = (
     "half_pixel",
     "half_pixel_symmetric",
     "pytorch_half_pixel",
@@ -33,7 +33,7 @@ _COORDINATES = (
     "asymmetric",
     "tf_crop_and_resize",
 )
-_NEAREST = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+NEAREST = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 _POLICIES = ("stretch", "not_larger", "not_smaller")
 
 
@@ -65,7 +65,7 @@ class Resampled:
 
 def _resize(call: Call) -> tuple[Array, ...]:
     """Nearest gathers on any type; linear and cubic work on float32."""
-    gathers = call.text("mode", "nearest", _MODES) == "nearest"
+    gathers = call.text("mode", "nearest", MODES) == "nearest"
     result = call.array(0) if gathers else call.real(0)
     outside = np.zeros((1,) * result.ndim, np.bool_)
     for found in resampled_axes(call, result.shape):
@@ -95,13 +95,13 @@ def resampled_axes(call: Call, shape: tuple[int, ...]) -> tuple[Resampled, ...]:
 
     Reads the attributes and the inputs 1 (region), 2 (scales) and 3 (sizes) of `call`.
     """
-    mode = call.text("mode", "nearest", _MODES)
-    coordinates = call.text("coordinate_transformation_mode", "half_pixel", _COORDINATES)
+    mode = call.text("mode", "nearest", MODES)
+    coordinates = call.text("coordinate_transformation_mode", "half_pixel", COORDINATES)
     if call.integer("antialias", 0):
         raise call.invalid("attribute antialias", got=1, allowed="0")
     cropped = coordinates == "tf_crop_and_resize"
     found = []
-    for axis in _resized_axes(call, shape, cropped=cropped):
+    for axis in resized_axes(call, shape, cropped=cropped):
         if axis.scale == 1.0 and axis.size == axis.output and not cropped:
             continue
         position = _source_positions(axis, coordinates)
@@ -111,7 +111,7 @@ def resampled_axes(call: Call, shape: tuple[int, ...]) -> tuple[Resampled, ...]:
     return tuple(found)
 
 
-def _resized_axes(call: Call, shape: tuple[int, ...], *, cropped: bool) -> tuple[_Axis, ...]:
+def resized_axes(call: Call, shape: tuple[int, ...], *, cropped: bool) -> tuple[_Axis, ...]:
     """The axes of the attribute `axes` (all by default), in rising order."""
     axes = call.axes(call.integers("axes") or tuple(range(len(shape))), len(shape))
     scales, sizes = call.optional(2), call.numbers(3)
@@ -179,7 +179,7 @@ def _taps(call: Call, axis: _Axis, position: NDArray[np.float64], mode: str) -> 
         return _linear_taps(axis, position)
     if mode == "cubic":
         return _cubic_taps(call, axis, position)
-    chosen = _nearest(position, call.text("nearest_mode", "round_prefer_floor", _NEAREST))
+    chosen = _nearest(position, call.text("nearest_mode", "round_prefer_floor", NEAREST))
     return ((np.clip(chosen, 0, axis.size - 1), np.ones(axis.output, np.float32)),)
 
 

@@ -156,8 +156,7 @@ def _weight_and_factor(
     factor = context.constant(op, op.finish.factor, np.float32, tuple(shape))
     if zero_point is not None:
         points = context.constant(op, zero_point, np.int64, tuple(shape))
-        spread = np.repeat(points, op.block_size, axis)
-        weight = weight - spread.take(np.arange(weight.shape[axis]), axis)
+        weight = weight - points.take(np.arange(weight.shape[axis]) // op.block_size, axis)
     return weight, factor
 
 

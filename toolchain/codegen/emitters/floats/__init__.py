@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from toolchain.codegen.emitters.floats import elementwise, functions, indexing, movement
+from toolchain.codegen.emitters.floats import (
+    convolution,
+    elementwise,
+    functions,
+    indexing,
+    matrix,
+    movement,
+    normalization,
+    pooling,
+    reductions,
+    resize,
+)
 from toolchain.codegen.literals import C_TYPES
 
 if TYPE_CHECKING:
@@ -19,6 +30,12 @@ if TYPE_CHECKING:
     FloatEmitter = Callable[[FloatOp, Scope], None]
 
 FLOAT_OPS: Mapping[str, FloatEmitter] = {
+    **convolution.OPS,
+    **matrix.OPS,
+    **normalization.OPS,
+    **pooling.OPS,
+    **reductions.OPS,
+    **resize.OPS,
     **functions.OPS,
     **elementwise.OPS,
     **movement.OPS,

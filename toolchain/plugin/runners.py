@@ -1,0 +1,72 @@
+"""What plugins register to execute artifacts with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.core.runner import Runner
+from toolchain.errors import Problem
+from toolchain.program.records import Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunnerRequest:
+    """An artifact to execute.
+
+    Attributes:
+        folder: Folder of the target's files.
+        files: Files of the target relative to it, each with what it is.
+        program: The integer program that it was compiled from.
+        name: Stem of the files.
+        platform: Chip that it was compiled for.
+        sources: The program as C, where the build wrote it.
+        layers: True asks for every tensor that an operation writes, too.
+        scratch: Folder for files of the runner's own.
+    """
+
+    folder: Path
+    files: Mapping[str, str]
+    program: Program
+    name: str
+    platform: str
+    sources: Path
+    layers: bool
+    scratch: Path
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The layers asked for, in the order of the program."""
+        if not self.layers:
+            return ()
+        return tuple(name for op in self.program.operations for name in op.outputs if name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerDef:
+    """A way to execute artifacts.
+
+    Attributes:
+        name: What users write: `tc run --runner NAME`, `check.runners`.
+        summary: One line.
+        open: Makes an artifact ready; left as a context, it stops what it started.
+        missing: Given the names of an artifact's files: what is not among them or not installed, so
+            that it cannot be opened.
+        targets: Targets whose artifacts it executes; None for all.
+        emulated: True if it is slow, so that checks give it few samples.
+        required: True if a check without it is incomplete; else it is left out with a warning.
+    """
+
+    name: str
+    summary: str
+    open: Callable[[RunnerRequest], AbstractContextManager[Runner]]
+    missing: Callable[[Collection[str]], tuple[Problem, ...]]
+    targets: tuple[str, ...] | None = None
+    emulated: bool = False
+    required: bool = False
+
+    def executes(self, target: str) -> bool:
+        """True for a target whose artifacts it executes."""
+        return self.targets is None or target in self.targets
