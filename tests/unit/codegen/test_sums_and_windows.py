@@ -312,7 +312,7 @@ def pool(draw: Draw) -> Case:
     kernel, strides = draw.numbers(rank, 1, 4), draw.numbers(rank, 1, 3)
     dilations, ceil = draw.numbers(rank, 1, 2), draw.number(0, 1)
     pads = tuple(draw.number(0, (k - 1) // 2) for k in 2 * kernel)
-    spatial = tuple((k - 1) * d + draw.number(1, 4) for k, d in zip(kernel, dilations, strict=True))
+    spatial = tuple((k - 1) * d + draw.number(2, 5) for k, d in zip(kernel, dilations, strict=True))
     output = []
     for axis, extent in enumerate(spatial):
         reach = extent + pads[axis] + pads[axis + rank] - (kernel[axis] - 1) * dilations[axis] - 1
