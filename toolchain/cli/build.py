@@ -104,11 +104,12 @@ def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
 def _incomplete_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:
     for result in results:
         for level in () if result.check is None else result.check.incomplete:
-            yield Problem(
-                code=Code.CHECK_INCOMPLETE,
-                message=f"The check of {result.target} is incomplete: {level.runner} was not run",
-                where=f"runner {level.runner}",
-                got="; ".join(problem.message for problem in level.missing),
-                hint=next((p.hint for p in level.missing if p.hint), "install it")
-                + ", or accept that with --allow-missing",
-            )
+            for problem in level.missing:
+                what = f"{level.runner} was not run: the check of {result.target} is incomplete"
+                yield Problem(
+                    code=Code.CHECK_INCOMPLETE,
+                    message=what,
+                    where=f"runner {level.runner}",
+                    got=problem.message,
+                    hint=f"{problem.hint}; --allow-missing accepts it",
+                )

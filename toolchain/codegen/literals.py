@@ -15,8 +15,17 @@ from toolchain.core.dtypes import Array, DType
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while main arena scratch context inputs outputs".split()
+    "union unsigned void volatile while main arena memory scratch context inputs outputs".split()
 )
+_LIBRARY = frozenset(
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 "
+    "fabs fdim floor fma fmax fmin fmod frexp gamma hypot ilogb index j0 j1 jn ldexp lgamma "
+    "llrint llround log log10 log1p log2 logb lrint lround memchr memcmp memcpy memmove memset "
+    "modf nan nearbyint nextafter nexttoward pow remainder remquo rindex rint round scalb scalbln "
+    "scalbn signgam significand sin sinh sqrt strcat strchr strcmp strcpy strlen tan tanh tgamma "
+    "trunc y0 y1 yn".split()
+)
+"""Functions that headers declare or compilers know by name; most exist with f and l behind, too."""
 _PER_LINE = 20
 
 
@@ -123,14 +132,17 @@ def array_text(array: Array) -> str:
 
 def identifier(name: str, taken: set[str]) -> str:
     """A C name for `name` that is not in `taken`, to which it is added."""
-    plain = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_").lower() or "_"
+    plain = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_").lower() or "t"
     if (
         plain[0].isdigit()
         or plain in _KEYWORDS
+        or _LIBRARY & {plain, plain.removesuffix("f"), plain.removesuffix("l")}
         or plain.startswith("tc_")
         or keyword.iskeyword(plain)
     ):
         plain = f"t_{plain}"
+    if plain.endswith("_t"):  # as types do
+        plain = f"{plain}_"
     found, number = plain, 1
     while found in taken:
         number += 1
