@@ -177,6 +177,13 @@ class Writer:
                 f"{written.get(buffer, '')}"
             )
 
+    def _used(self) -> set[str]:
+        """Buffers that calls are given or that are shown."""
+        operands = [o for step in self.generated.steps for o in step.results.values()]
+        for call in self.generated.calls:
+            operands += [o for o in (*call.inputs, *call.outputs) if isinstance(o, Operand)]
+        return {operand.buffer for operand in operands}
+
     def _shapes(self) -> dict[str, str]:
         """A comment for each buffer: what was written there."""
         found = {}
