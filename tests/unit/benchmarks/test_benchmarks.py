@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.codegen.native.tools import host_compiler, riscv_compiler, riscv_emulator
+from toolchain.errors import Problem
+
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "configs" / "quickstart.toml"
 SMALL = ["--set", "evaluation.samples=10"]
@@ -34,6 +37,13 @@ def output_of(script, *arguments):
 )
 def test_every_benchmark_prints_its_ratio(script, arguments, printed):
     assert re.search(printed, output_of(script, *arguments))
+
+
+def test_vectors_take_fewer_instructions():
+    for tool in (host_compiler(), riscv_compiler(), riscv_emulator()):
+        if isinstance(tool, Problem):
+            pytest.skip(tool.message)
+    assert re.search(r"quickstart +128 .* ok ", output_of("vectors.py", "--vlen", "128"))
 
 
 def test_threads_limit_the_cores():
