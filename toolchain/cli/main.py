@@ -12,6 +12,7 @@ from toolchain.cli.analyze import analyze
 from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
+from toolchain.cli.diff import diff, verify
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.failures import report
@@ -32,7 +33,7 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (analyze, inspect, targets, plugins, explain, clean):
+for _command in (diff, verify, analyze, inspect, targets, plugins, explain, clean):
     app.command()(_command)
 
 

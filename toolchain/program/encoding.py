@@ -76,6 +76,8 @@ def require(data: Json, kind: type[Record], where: str) -> Record:
         raise Malformed(where, data, kind.__name__)
     if isinstance(data, int) and not -(2**63) <= data < 2**63:
         raise Malformed(where, data, "an integer of 64 bits")
+    if isinstance(data, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in data):
+        raise Malformed(where, ascii(data), "text without NUL and lone surrogates")
     return data
 
 

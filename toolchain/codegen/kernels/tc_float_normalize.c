@@ -1,0 +1,98 @@
+#include "tc_float_normalize.h"
+
+#include <math.h>
+
+/* Runs whose sums are computed side by side. */
+enum { RUNS = 8 };
+
+/* M(x - mean) or M((x - mean)**2) of some runs. */
+static void means(const float *x, int32_t length, int32_t count, const float *mean, int32_t squares,
+                  float *result)
+{
+    float total[RUNS] = {0};
+    for (int32_t i = 0; i < length; i++) {
+        for (int32_t r = 0; r < count; r++) {
+            const float v = x[(ptrdiff_t)r * length + i];
+            if (squares) {
+                const float d = v - mean[r];
+                total[r] += d * d;
+            } else {
+                total[r] += v;
+            }
+        }
+    }
+    for (int32_t r = 0; r < count; r++) {
+        result[r] = total[r] / (float)length;
+    }
+}
+
+/* Means, and sqrt(variance + epsilon). */
+static void moments(const float *x, int32_t length, int32_t count, float epsilon, float *mean,
+                    float *root)
+{
+    means(x, length, count, mean, 1, root);
+    for (int32_t r = 0; r < count; r++) {
+        root[r] = sqrtf(root[r] + epsilon);
+    }
+}
+
+/* scale and bias of the elements from `first` on. */
+static void scale_and_shift(const tc_float_normalize_params *p, ptrdiff_t first, const float *scale,
+                            const float *bias, float *y)
+{
+    for (int32_t i = 0; i < p->length;) {
+        const ptrdiff_t at = first + i;
+        const int32_t index = (int32_t)(at / p->repeat % p->period);
+        int32_t count = p->length - i; /* that have neighbouring scales, or the same one */
+        if (p->repeat == 1) {
+            count = tc_min(count, p->period - index);
+        } else {
+            count = tc_min(count, p->repeat - (int32_t)(at % p->repeat));
+        }
+        const int32_t step = p->repeat == 1;
+        for (int32_t k = 0; k < count; k++) {
+            y[i + k] = y[i + k] * scale[index + k * step];
+        }
+        for (int32_t k = 0; bias != NULL && k < count; k++) {
+            y[i + k] = y[i + k] + bias[index + k * step];
+        }
+        i += count;
+    }
+}
+
+void tc_float_normalize(const tc_float_normalize_params *p, const void *x, const void *scale,
+                        const void *bias, void *y)
+{
+    for (int32_t first = 0; first < p->runs; first += RUNS) {
+        const int32_t count = tc_min(RUNS, p->runs - first);
+        const ptrdiff_t begin = (ptrdiff_t)first * p->length;
+        const float *from = (const float *)x + begin;
+        float *to = (float *)y + begin;
+        float mean[RUNS] = {0};
+        float root[RUNS];
+        if (!p->is_rms) {
+            means(from, p->length, count, NULL, 0, mean);
+        }
+        moments(from, p->length, count, p->epsilon, mean, root);
+        for (int32_t r = 0; r < count; r++, from += p->length, to += p->length) {
+            const float inverse = 1.0f / root[r];
+            for (int32_t i = 0; i < p->length; i++) {
+                to[i] = p->is_rms ? from[i] / root[r] : (from[i] - mean[r]) * inverse;
+            }
+            scale_and_shift(p, begin + (ptrdiff_t)r * p->length, (const float *)scale,
+                            (const float *)bias, to);
+        }
+    }
+}
+
+void tc_float_moments(const tc_float_moments_params *p, const void *x, void *mean, void *inverse)
+{
+    for (int32_t run = 0; run < p->runs; run++) {
+        const float *from = (const float *)x + (ptrdiff_t)run * p->length;
+        float *m = (float *)mean + run;
+        float root;
+        means(from, p->length, 1, NULL, 0, m);
+        moments(from, p->length, 1, p->epsilon, m, &root);
+        ((float *)inverse)[run] = 1.0f / root;
+    }
+}
