@@ -19,7 +19,6 @@ from toolchain.config.schema import leaves
 from toolchain.errors import Code, Problem, ToolchainError
 from toolchain.plugin.manager import PluginManager
 
-
 NATIVE = not any(isinstance(t, Problem) for t in (riscv_compiler(), riscv_emulator()))
 NO_BINARY = {"target.riscv.options.binary": False, "check.runners": []}
 

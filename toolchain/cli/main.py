@@ -15,6 +15,7 @@ from toolchain.cli.config import config
 from toolchain.cli.diff import diff, verify
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
+from toolchain.cli.export import export
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
 from toolchain.cli.plugin import plugin
@@ -33,7 +34,7 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (diff, verify, analyze, inspect, targets, plugins, explain, clean):
+for _command in (diff, verify, export, analyze, inspect, targets, plugins, explain, clean):
     app.command()(_command)
 
 

@@ -141,6 +141,8 @@ def identifier(name: str, taken: set[str]) -> str:
         or keyword.iskeyword(plain)
     ):
         plain = f"t_{plain}"
+    if plain.endswith("_t"):  # as types do
+        plain = f"{plain}_"
     found, number = plain, 1
     while found in taken:
         number += 1

@@ -287,6 +287,9 @@ class Writer:
         declarations = self._declarations()
         parts = [f"/* {_comment(self.generated.program.name)}: constants. */"]
         parts.append(f'#include "{self.name}_weights.h"')
+        arrays = self.generated.constants.values()
+        if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays):
+            parts.append("\n#include <math.h>")
         for name, array in self.generated.constants.items():
             parts.append(f"\nTC_WEIGHTS {declarations[name]} = {{\n{array_text(array)}\n}};")
         return "\n".join(parts) + "\n"

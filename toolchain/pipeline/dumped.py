@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from math import prod
+from math import isclose, prod
 from pathlib import Path, PurePosixPath
 from tokenize import TokenError
 from typing import Any
@@ -139,7 +139,8 @@ def as_stored(program: Program, name: str, tensor: DumpedTensor, where: Path) ->
         )
     if tensor.scale is None or own.scale is None:
         return
-    if (np.float32(tensor.scale), tensor.zero_point) != (np.float32(own.scale), own.zero_point):
+    same = isclose(tensor.scale, own.scale, rel_tol=1e-6)  # it may have been printed in float32
+    if not same or tensor.zero_point != own.zero_point:
         raise DataError(
             Code.DATA_MISMATCH,
             "A dumped tensor has other parameters than the program's",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_power_of_any_two_numbers() -> None:
     )
 
 
-ORACLES = {
+ORACLES: dict[str, Callable[[float], float]] = {
     "Exp": math.exp,
     "Log": math.log,
     "Tanh": math.tanh,

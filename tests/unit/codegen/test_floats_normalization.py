@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toolchain.core.dtypes import Array
-from toolchain.testing.compiled import COMPILER
+from toolchain.core.dtypes import Array, DType
+from toolchain.core.quant import Rounding
+from toolchain.program.records import FloatOp, Program, Tensor
+from toolchain.testing.compiled import COMPILER, assert_same
 from toolchain.testing.float_cases import assert_float_ops, float_case
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
@@ -112,3 +114,30 @@ def test_norms_and_responses_of_neighbours() -> None:
     ]
     cases.append(float_case("LRN", x, size=3))
     assert_float_ops(*cases)
+
+
+@pytest.mark.parametrize("kept", ["x", "scale", "bias"])
+def test_results_may_take_the_place_of_any_input(kept: str) -> None:
+    """All inputs are computed, of one size, and die here, but for one."""
+    shape = (6, 40)
+    names = ("x", "scale", "bias")
+    fed = tuple(f"{name} fed" for name in names)
+    relus = tuple(
+        FloatOp(name=f"relu {name}", op_type="Relu", inputs=(f"{name} fed",), outputs=(name,))
+        for name in names
+    )
+    norm = FloatOp(name="norm", op_type="LayerNormalization", inputs=names, outputs=("y",))
+    last = FloatOp(name="last", op_type="Add", inputs=("y", kept), outputs=("z",))
+    program = Program(
+        name="places",
+        rounding=Rounding.HALF_EVEN,
+        inputs=fed,
+        outputs=("z",),
+        tensors={
+            name: Tensor(name=name, dtype=DType.FLOAT32, shape=shape)
+            for name in (*fed, *names, "y", "z")
+        },
+        constants={},
+        operations=(*relus, norm, last),
+    )
+    assert_same(program, {name: reals(*shape, seed=seed) for seed, name in enumerate(fed)})

@@ -36,25 +36,26 @@ static void moments(const float *x, int32_t length, int32_t count, float epsilon
     }
 }
 
-/* scale and bias of the elements from `first` on. */
-static void scale_and_shift(const tc_float_normalize_params *p, ptrdiff_t first, const float *scale,
-                            const float *bias, float *y)
+/*
+ * One run, which begins with element `first`. Every element of any input is read before the one of
+ * y in its place is written: y may be x, scale or bias.
+ */
+static void normalize(const tc_float_normalize_params *p, ptrdiff_t first, const float *x,
+                      float mean, float root, const float *scale, const float *bias, float *y)
 {
+    const float inverse = 1.0f / root;
+    const int32_t step = p->repeat == 1;
     for (int32_t i = 0; i < p->length;) {
         const ptrdiff_t at = first + i;
         const int32_t index = (int32_t)(at / p->repeat % p->period);
-        int32_t count = p->length - i; /* that have neighbouring scales, or the same one */
-        if (p->repeat == 1) {
-            count = tc_min(count, p->period - index);
-        } else {
-            count = tc_min(count, p->repeat - (int32_t)(at % p->repeat));
-        }
-        const int32_t step = p->repeat == 1;
+        /* Elements that have neighbouring scales, or the same one. */
+        const int32_t like = step ? p->period - index : p->repeat - (int32_t)(at % p->repeat);
+        const int32_t count = tc_min(like, p->length - i);
         for (int32_t k = 0; k < count; k++) {
-            y[i + k] = y[i + k] * scale[index + k * step];
-        }
-        for (int32_t k = 0; bias != NULL && k < count; k++) {
-            y[i + k] = y[i + k] + bias[index + k * step];
+            const float v = x[i + k];
+            const float normal = p->is_rms ? v / root : (v - mean) * inverse;
+            const float scaled = normal * scale[index + k * step];
+            y[i + k] = bias != NULL ? scaled + bias[index + k * step] : scaled;
         }
         i += count;
     }
@@ -75,12 +76,8 @@ void tc_float_normalize(const tc_float_normalize_params *p, const void *x, const
         }
         moments(from, p->length, count, p->epsilon, mean, root);
         for (int32_t r = 0; r < count; r++, from += p->length, to += p->length) {
-            const float inverse = 1.0f / root[r];
-            for (int32_t i = 0; i < p->length; i++) {
-                to[i] = p->is_rms ? from[i] / root[r] : (from[i] - mean[r]) * inverse;
-            }
-            scale_and_shift(p, begin + (ptrdiff_t)r * p->length, (const float *)scale,
-                            (const float *)bias, to);
+            normalize(p, begin + (ptrdiff_t)r * p->length, from, mean[r], root[r],
+                      (const float *)scale, (const float *)bias, to);
         }
     }
 }

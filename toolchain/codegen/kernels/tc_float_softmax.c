@@ -12,18 +12,33 @@ static float largest_of(const tc_float_softmax_params *p, const float *x)
     return largest;
 }
 
+/* values[i] = Exp(values[i]) */
+static void exponentials(float *values, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        values[i] = (float)tc_exp((double)values[i]);
+    }
+}
+
 /* One run; y may be x. */
 static void softmax(const tc_float_softmax_params *p, const float *x, float *y)
 {
     const ptrdiff_t step = p->inner;
     const float largest = largest_of(p, x);
-    for (int32_t i = 0; i < p->length; i++) {
-        const float d = x[i * step] - largest;
-        y[i * step] = (float)tc_exp((double)d);
-    }
+    float values[TC_CHUNK];
     float total = 0;
-    for (int32_t i = 0; i < p->length; i++) {
-        total += y[i * step];
+    for (int32_t first = 0; first < p->length; first += TC_CHUNK) {
+        const int32_t count = tc_min(TC_CHUNK, p->length - first);
+        const float *from = x + first * step;
+        float *to = y + first * step;
+        for (int32_t i = 0; i < count; i++) {
+            values[i] = from[i * step] - largest;
+        }
+        exponentials(values, count);
+        for (int32_t i = 0; i < count; i++) {
+            total += values[i];
+            to[i * step] = values[i];
+        }
     }
     for (int32_t i = 0; i < p->length; i++) {
         y[i * step] = y[i * step] / total;

@@ -1,66 +1,101 @@
 #include "tc_float_tile.h"
 
-/* Sums that fit registers: each has its own order, vectors run across columns. */
-enum { ROWS = 4, COLUMNS = 16 };
+#include <string.h>
 
-static void full_tile(const tc_float_product *t, int32_t r, int32_t c)
+/* All columns from c on, one sum after the other. */
+static void single_sums(const tc_float_product *t, int32_t c)
 {
-    const float *rows = t->rows + r * t->row_step;
-    const float *panel = t->panel + c;
-    float *sums = t->sums + r * t->sum_step + c;
-    float sum[ROWS][COLUMNS];
-    for (int32_t i = 0; i < ROWS; i++) {
-        for (int32_t j = 0; j < COLUMNS; j++) {
-            sum[i][j] = sums[i * t->sum_step + j];
-        }
-    }
-    for (int32_t k = 0; k < t->depth; k++, panel += t->panel_step) {
-        for (int32_t i = 0; i < ROWS; i++) {
-            const float x = rows[i * t->row_step + k];
-            for (int32_t j = 0; j < COLUMNS; j++) {
-                sum[i][j] += x * panel[j];
+    for (int32_t r = 0; r < t->count; r++) {
+        const float *row = t->rows + r * t->row_step;
+        float *sums = t->sums + r * t->sum_step;
+        for (int32_t j = c; j < t->width; j++) {
+            float sum = sums[j];
+            for (int32_t k = 0; k < t->depth; k++) {
+                sum += row[k] * t->panel[k * t->panel_step + j];
             }
-        }
-    }
-    for (int32_t i = 0; i < ROWS; i++) {
-        for (int32_t j = 0; j < COLUMNS; j++) {
-            sums[i * t->sum_step + j] = sum[i][j];
+            sums[j] = sum;
         }
     }
 }
 
-/* What is left at the edges: one row, up to COLUMNS columns. */
-static void part_of_row(const tc_float_product *t, int32_t r, int32_t c, int32_t width)
+#ifdef __GNUC__
+
+/* Tiles that fit registers: each sum has its own order, vectors run across columns. */
+
+enum { ROWS = 4 };
+
+#if defined(__AVX512F__)
+enum { LANES = 16 };
+#elif defined(__AVX__) || defined(__riscv_vector)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+
+/* HEIGHT rows, WIDTH / SIZE vectors of SIZE columns; compilers split vectors that the machine does
+   not have. */
+#define TC_TILE(NAME, HEIGHT, WIDTH, SIZE)                                                         \
+    typedef float NAME##_lanes __attribute__((vector_size(4 * SIZE)));                             \
+    static void NAME(const tc_float_product *t, int32_t r, int32_t c)                              \
+    {                                                                                              \
+        const float *rows = t->rows + r * t->row_step;                                             \
+        const float *panel = t->panel + c;                                                         \
+        float *sums = t->sums + r * t->sum_step + c;                                               \
+        NAME##_lanes sum[HEIGHT][WIDTH / SIZE];                                                    \
+        NAME##_lanes b[WIDTH / SIZE];                                                              \
+        for (int32_t i = 0; i < HEIGHT; i++) {                                                     \
+            memcpy(sum[i], sums + i * t->sum_step, sizeof sum[i]);                                 \
+        }                                                                                          \
+        for (int32_t k = 0; k < t->depth; k++, panel += t->panel_step) {                           \
+            memcpy(b, panel, sizeof b);                                                            \
+            for (int32_t i = 0; i < HEIGHT; i++) {                                                 \
+                const float x = rows[i * t->row_step + k];                                         \
+                for (int32_t j = 0; j < WIDTH / SIZE; j++) {                                       \
+                    sum[i][j] += x * b[j];                                                         \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        for (int32_t i = 0; i < HEIGHT; i++) {                                                     \
+            memcpy(sums + i * t->sum_step, sum[i], sizeof sum[i]);                                 \
+        }                                                                                          \
+    }
+
+TC_TILE(wide_tile, ROWS, 2 * LANES, LANES)
+TC_TILE(wide_row, 1, 2 * LANES, LANES)
+TC_TILE(narrow_tile, ROWS, 4, 4)
+TC_TILE(narrow_row, 1, 4, 4)
+
+/* As many columns as `tile` and `row` have, for all rows. */
+static void strip(const tc_float_product *t, int32_t c,
+                  void (*tile)(const tc_float_product *t, int32_t r, int32_t c),
+                  void (*row)(const tc_float_product *t, int32_t r, int32_t c))
 {
-    const float *row = t->rows + r * t->row_step;
-    const float *panel = t->panel + c;
-    float *sums = t->sums + r * t->sum_step + c;
-    float sum[COLUMNS];
-    for (int32_t j = 0; j < width; j++) {
-        sum[j] = sums[j];
+    int32_t r = 0;
+    for (; r + ROWS <= t->count; r += ROWS) {
+        tile(t, r, c);
     }
-    for (int32_t k = 0; k < t->depth; k++, panel += t->panel_step) {
-        for (int32_t j = 0; j < width; j++) {
-            sum[j] += row[k] * panel[j];
-        }
-    }
-    for (int32_t j = 0; j < width; j++) {
-        sums[j] = sum[j];
+    for (; r < t->count; r++) {
+        row(t, r, c);
     }
 }
 
 void tc_float_tile(const tc_float_product *product)
 {
-    for (int32_t c = 0; c < product->width; c += COLUMNS) {
-        const int32_t width = tc_min(COLUMNS, product->width - c);
-        int32_t r = 0;
-        if (width == COLUMNS) {
-            for (; r + ROWS <= product->count; r += ROWS) {
-                full_tile(product, r, c);
-            }
-        }
-        for (; r < product->count; r++) {
-            part_of_row(product, r, c, width);
-        }
+    int32_t c = 0;
+    for (; c + 2 * LANES <= product->width; c += 2 * LANES) {
+        strip(product, c, wide_tile, wide_row);
     }
+    for (; c + 4 <= product->width; c += 4) {
+        strip(product, c, narrow_tile, narrow_row);
+    }
+    single_sums(product, c);
 }
+
+#else
+
+void tc_float_tile(const tc_float_product *product)
+{
+    single_sums(product, 0);
+}
+
+#endif
