@@ -13,7 +13,7 @@ from toolchain.errors import Code, SystemFailure
 from toolchain.graph.save import read, save_model
 from toolchain.graph.tensor_file import save_tensor
 from toolchain.graph.view import read_view
-from toolchain.pipeline.execute import Runner
+from toolchain.pipeline.execute import FLOAT
 
 if TYPE_CHECKING:
     from toolchain.pipeline.execute import SampleRun
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class RunnerTests:
     """A folder that takes the model, and runs one by one."""
 
-    def __init__(self, folder: Path, published: Published, runner: Runner) -> None:
+    def __init__(self, folder: Path, published: Published, runner: str) -> None:
         """Put the model into `folder`: the float one for the float runner, else the QDQ model.
 
         Raises:
@@ -36,7 +36,7 @@ class RunnerTests:
                 where=str(folder),
                 hint="choose another folder",
             )
-        model = published.optimized if runner is Runner.FLOAT else published.qdq
+        model = published.optimized if runner == FLOAT else published.qdq
         folder.mkdir(parents=True, exist_ok=True)
         save_model(read(model), folder / model.name)
         graph = read_view(model)
