@@ -115,7 +115,7 @@ def verify_dump(
     return DifferenceReport(
         target=published.target,
         a="reference",
-        b=f"board in {request.dump}",
+        b=str(request.dump),
         samples=tuple(samples),
     )
 
