@@ -91,12 +91,8 @@ class Scope:
         self._operands[name] = [operand]
         return operand
 
-    def alias(self, name: str, source: Operand) -> None:
-        """Let a tensor be the bytes of `source` under its own shape.
-
-        In the order of the source if the shape is the same, else row-major, as the source must be.
-        """
-        order = source.order if source.shape == self.tensor(name).shape else None
+    def alias(self, name: str, source: Operand, order: Order) -> None:
+        """Let a tensor be the bytes of `source`, which are its elements in `order`."""
         self._operands[name] = [self._place(name, source.buffer, order)]
 
     def _place(self, name: str, buffer: str, order: Order | None) -> Operand:
