@@ -7,7 +7,8 @@ The job in three lines:
     result = build("configs/quickstart.toml", targets=["riscv"])
     print(result.targets[0].accuracy)
 
-docs/api.md shows all functions: `build`, `quantize`, `run`, `evaluate` and `analyze`.
+docs/api.md shows all functions: `build`, `quantize`, `run`, `evaluate`, `analyze`, `diff` and
+`verify`.
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolchain.pipeline.analyze import analyze
+    from toolchain.pipeline.diff import diff
     from toolchain.pipeline.evaluate import Wanted, evaluate
     from toolchain.pipeline.execute import run
     from toolchain.pipeline.quantize import quantize
     from toolchain.pipeline.run import build
+    from toolchain.pipeline.verify import verify
 
-__all__ = ["Wanted", "analyze", "build", "evaluate", "quantize", "run"]
+__all__ = ["Wanted", "analyze", "build", "diff", "evaluate", "quantize", "run", "verify"]
 
 _HOMES = {
     "Wanted": "toolchain.pipeline.evaluate",
     "analyze": "toolchain.pipeline.analyze",
     "build": "toolchain.pipeline.run",
+    "diff": "toolchain.pipeline.diff",
     "evaluate": "toolchain.pipeline.evaluate",
     "quantize": "toolchain.pipeline.quantize",
     "run": "toolchain.pipeline.execute",
+    "verify": "toolchain.pipeline.verify",
 }
 
 

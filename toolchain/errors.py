@@ -72,6 +72,7 @@ class Code(StrEnum):
     CHECK_FAILED = "TC601"
     CHECK_INCOMPLETE = "TC602"
     RUNNER_FAILED = "TC603"
+    RUNS_DIFFER = "TC604"
     # Plugins (exit 6)
     PLUGIN_IMPORT = "TC701"
     PLUGIN_RAISED = "TC702"

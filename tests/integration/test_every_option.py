@@ -14,9 +14,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from toolchain.codegen.native.tools import riscv_compiler, riscv_emulator
 from toolchain.config.schema import leaves
-from toolchain.errors import Code, ToolchainError
+from toolchain.errors import Code, Problem, ToolchainError
 from toolchain.plugin.manager import PluginManager
+
+NATIVE = not any(isinstance(t, Problem) for t in (riscv_compiler(), riscv_emulator()))
+NO_BINARY = {"target.riscv.options.binary": False, "check.runners": []}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class Change:
             batch normalization to fold), open (a dynamic dimension) or two (inputs).
         fails_before: Code that the first build fails with.
         fails: Code that the second build fails with.
+        native: True if a compiler and an emulator for RISC-V are needed.
     """
 
     after: dict[str, Any]
@@ -39,6 +44,7 @@ class Change:
     kind: str = "plain"
     fails_before: Code | None = None
     fails: Code | None = None
+    native: bool = False
 
 
 def rule(before: dict[str, Any], after: dict[str, Any]) -> Change:
@@ -227,6 +233,20 @@ CHANGES: dict[str, Change] = {
     ),
     "compile.name": Change(after={"compile.name": "other"}),
     "compile.opset": Change(before={"compile.opset": 24}, after={"compile.opset": 13}),
+    "compile.sources": Change(after={"compile.sources": True}, base=NO_BINARY),
+    "compile.workers": Change(
+        after={"compile.workers": 2}, base={"compile.sources": True, **NO_BINARY}
+    ),
+    "check.runners": Change(
+        base={"compile.sources": True, "target.riscv.options.binary": False},
+        before={"check.runners": []},
+        after={"check.runners": ["riscv"]},
+    ),
+    "check.emulated_samples": Change(
+        base={"compile.sources": True, "check.runners": ["riscv"]},
+        after={"check.emulated_samples": 2},
+        native=True,
+    ),
     "check.enabled": Change(after={"check.enabled": False}),
     "check.data": Change(after={"check.data": "other.npy"}),
     "check.samples": Change(after={"check.samples": 2}),
@@ -304,6 +324,11 @@ CHANGES: dict[str, Change] = {
     "evaluation.metric": labelled({"evaluation.metric": "top5"}),
     "evaluation.max_drop": labelled({"evaluation.max_drop": 1.0}),
     "target.riscv.platform": Change(after={"target.riscv.platform": "k3"}),
+    "target.riscv.options.binary": Change(
+        base={"compile.sources": True, "check.runners": []},
+        after={"target.riscv.options.binary": False},
+        native=True,
+    ),
     "target.npu.platform": of_target("npu", "platform", "ax620e"),
     "target.npu.options.npu_mode": of_target("npu", "options.npu_mode", "NPU2"),
     "target.kdp.platform": of_target("kdp", "platform", "720"),
@@ -403,6 +428,8 @@ def built(project: Any, code: Code | None) -> dict[str, str]:
 @pytest.mark.parametrize("path", CHANGES)
 def test_an_option_takes_effect(project_of: Callable[[str], Any], path: str) -> None:
     change = CHANGES[path]
+    if change.native and not NATIVE:
+        pytest.skip("there is no compiler or no emulator for RISC-V")
     project = project_of(change.kind).changed(change.base)
     before = built(project.changed(change.before), change.fails_before)
     after = built(project.changed(change.after), change.fails)

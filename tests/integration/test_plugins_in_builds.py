@@ -15,8 +15,11 @@ from tc_plugin_defaults.stages import default_compile, default_plan
 from tc_target_riscv.facts import SPEC
 from toolchain.api import (
     AlgorithmDef,
+    Bound,
     CompiledArtifact,
+    CostModelDef,
     MetricDef,
+    OperationEstimate,
     PassDef,
     QuantPlan,
     RangeMethodDef,
@@ -254,3 +257,55 @@ class TestBrokenPlugin:
         answer = command("build", "-q", "-c", project.write(), "-t", "lunch")
         assert answer.code == 2
         assert answer.err.startswith("error[TC110]: Target `lunch` is not installed")
+
+
+def priced(operations: Any, cores: int) -> tuple[OperationEstimate, ...]:
+    """Ten microseconds an operation, whatever it is, shared by the cores."""
+    return tuple(
+        OperationEstimate(name=each.name, latency_us=10 / cores, bound=Bound.COMPUTE)
+        for each in operations
+    )
+
+
+def test_the_cost_of_a_program_is_reported(project: Any, plugins: Any) -> None:
+    model = CostModelDef(
+        name="guess",
+        summary="a guess",
+        target="board",
+        platforms=("k1",),
+        function=priced,
+        sources=("nowhere",),
+    )
+    added = {"board": Board(), "guess": plugin(tc_cost_models=lambda: [model])}
+    for _ in range(2):  # the second time from the cache
+        result = project.build(manager=plugins(**added), targets=("board",))
+        count = len(result.cost.operations)
+        assert result.cost.model == "guess: a guess"
+        assert [each.cores for each in result.cost.estimates] == [1, 4]
+        assert result.cost.estimates[0].latency_us == pytest.approx(10 * count)
+    report = json.loads((folder_of(project) / "report.json").read_text())
+    assert report["cost"]["macs"] == result.cost.macs > 0
+    assert "estimate, not measured" in (folder_of(project) / "report.md").read_text()
+
+
+def test_a_chip_without_a_model_is_counted_only(project: Any, plugins: Any) -> None:
+    result = project.build(manager=plugins(board=Board()), targets=("board",))
+    assert result.cost.macs == result.quantize.total_macs
+    assert result.cost.estimates == ()
+    assert "estimate" not in (folder_of(project) / "report.md").read_text()
+
+
+def test_a_cost_model_that_answers_nonsense(project: Any, plugins: Any) -> None:
+    model = CostModelDef(
+        name="short",
+        summary="s",
+        target="riscv",
+        platforms=("k3",),
+        function=lambda *_: (),
+        sources=(),
+    )
+    found = plugins(short=plugin(tc_cost_models=lambda: [model]))
+    with pytest.raises(PluginError) as caught:
+        project.changed(target={"riscv": {"platform": "k3"}}).build(manager=found)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.got) == (Code.PLUGIN_BAD_RETURN, "0 estimates")

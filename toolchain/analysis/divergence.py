@@ -104,8 +104,8 @@ def compare(
 def differing(a: Held, b: Held) -> NDArray[np.bool_]:
     """Which elements differ; NaN is equal to NaN."""
     if a.storage.dtype.is_integer == b.storage.dtype.is_integer:
-        both_nan = (a.array != a.array) & (b.array != b.array)
-        return np.asarray((a.array != b.array) & ~both_nan, np.bool_)
+        nan = np.isnan(a.array) & np.isnan(b.array)
+        return np.asarray(~((a.array == b.array) | nan), np.bool_)
     stored, real = (a, b) if a.storage.dtype.is_integer else (b, a)
     ends = stored.storage.real_range or (-math.inf, math.inf)
     step = 1.0 if stored.storage.scale is None else stored.storage.scale

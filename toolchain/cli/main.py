@@ -12,8 +12,10 @@ from toolchain.cli.analyze import analyze
 from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
+from toolchain.cli.diff import diff, verify
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
+from toolchain.cli.export import export
 from toolchain.cli.failures import report
 from toolchain.cli.inspect import inspect
 from toolchain.cli.plugin import plugin
@@ -32,7 +34,7 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (analyze, inspect, targets, plugins, explain, clean):
+for _command in (diff, verify, export, analyze, inspect, targets, plugins, explain, clean):
     app.command()(_command)
 
 

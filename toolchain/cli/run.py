@@ -53,7 +53,7 @@ def run(
         runner=runner,
         layers=dump is not None,
     )
-    files = None if dump is None else Dump(dump, target=published.target, runner=runner)
+    files = None if dump is None else Dump(dump, published, runner=runner)
     shown = []
     for found in run_samples(request, PluginManager.load(), speak.progress()):
         outputs = [

@@ -13,6 +13,7 @@ from toolchain.codegen.memory import MemoryPlan, plan_memory
 from toolchain.codegen.operands import Operand, row_major
 from toolchain.codegen.scope import Scope
 from toolchain.program.records import Program
+from toolchain.program.validation import check_program
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
@@ -48,7 +49,7 @@ class Generated:
 
 
 def generate(program: Program, *, name: str = "model", workers: int = 1) -> Generated:
-    """Turn a valid program into calls of kernels.
+    """Turn a program into calls of kernels.
 
     Args:
         program: What the C computes.
@@ -56,8 +57,10 @@ def generate(program: Program, *, name: str = "model", workers: int = 1) -> Gene
         workers: Parts into which kernels divide their work for `parallel_for`.
 
     Raises:
-        CompileError: LOWERING_FAILED for an operation that there is no C for.
+        CompileError: PROGRAM_INVALID for a program that is not whole, LOWERING_FAILED for an
+            operation that there is no C for.
     """
+    check_program(program)
     scope = Scope(program=program, spatial=_spatial(program), prefix=name, workers=workers)
     for op in program.operations:
         emit = EMITTERS.get(type(op))

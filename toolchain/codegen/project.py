@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _MAIN_MODEL = "#define TC_MODEL model"
 """The line of main.c that names the model."""
+_MADE: Mapping[str, str] = {
+    "Makefile": "builds the library and the example",
+    "CMakeLists.txt": "the same for CMake",
+    "README.md": "how to build and call the model",
+}
 
 
 def model_name(name: str) -> str:
@@ -41,23 +46,24 @@ def write_project(program: Program, folder: Path, name: str, *, workers: int = 1
         CompileError: LOWERING_FAILED for an operation that there is no C for.
     """
     stem = model_name(name)
-    generated = generate(program, name=stem, workers=workers)
-    return write_generated(generated, folder, stem)
+    return write_generated(generate(program, name=stem, workers=workers), folder, stem)
 
 
 def write_generated(generated: Generated, folder: Path, stem: str) -> dict[str, str]:
     """As `write_project`, of a program that was generated with the C name `stem`."""
-    sources = model_sources(generated, stem)
-    texts = {
-        **sources,
-        "main.c": _main(stem),
-        **_filled(("Makefile", "CMakeLists.txt", "README.md"), stem, generated),
+    program = generated.program
+    texts = model_sources(generated, stem)
+    main = kernel_source("main.c") or ""
+    texts["main.c"] = main.replace(_MAIN_MODEL, f"#define TC_MODEL {stem}")
+    values = {
+        "name": stem,
+        "model": program.name,
+        "inputs": len(program.inputs),
+        "outputs": len(program.outputs),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    described = _descriptions(stem)
-    return {file: described.get(file, "a kernel") for file in texts}
+    for file in _MADE:
+        texts[file] = Template(template(f"{file}.in")).substitute(values)
+    return write_files(texts, folder, stem, _MADE)
 
 
 def model_sources(generated: Generated, stem: str) -> dict[str, str]:
@@ -66,22 +72,21 @@ def model_sources(generated: Generated, stem: str) -> dict[str, str]:
     return {**Writer(generated, stem).files(), **kernel_files(headers)}
 
 
-def _main(stem: str) -> str:
-    text = kernel_source("main.c") or ""
-    return text.replace(_MAIN_MODEL, f"#define TC_MODEL {stem}")
+def write_files(
+    texts: Mapping[str, str], folder: Path, stem: str, made: Mapping[str, str]
+) -> dict[str, str]:
+    """Write texts by path within `folder`; what each is, of which `made` says some."""
+    known = {**_sources(stem), **made}
+    found = {}
+    for file, text in texts.items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        found[file] = known.get(file) or known.get(path.name, "a kernel")
+    return found
 
 
-def _filled(files: tuple[str, ...], stem: str, generated: Generated) -> Mapping[str, str]:
-    values = {
-        "name": stem,
-        "model": generated.program.name,
-        "inputs": max(len(generated.program.inputs), 1),
-        "outputs": max(len(generated.program.outputs), 1),
-    }
-    return {file: Template(template(f"{file}.in")).substitute(values) for file in files}
-
-
-def _descriptions(stem: str) -> Mapping[str, str]:
+def _sources(stem: str) -> Mapping[str, str]:
     return {
         f"{stem}.h": "what firmware includes: how to call the model, its inputs and outputs",
         f"{stem}.c": "the calls of kernels, with their parameters, and the arena",
@@ -91,7 +96,4 @@ def _descriptions(stem: str) -> Mapping[str, str]:
         "tc_model.h": "the types that describe a model",
         "tc_base.h": "what all kernels share",
         "main.c": "example: runs the model on tensors from standard input",
-        "Makefile": "builds the library and the example",
-        "CMakeLists.txt": "the same for CMake",
-        "README.md": "how to build and call the model",
     }

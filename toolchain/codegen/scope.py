@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -12,14 +12,24 @@ from toolchain.codegen.calls import Argument, Call, Kernel, Step
 from toolchain.codegen.literals import Fields, Struct, Word, element_type, identifier
 from toolchain.codegen.loops import COPY, copy_fields
 from toolchain.codegen.operands import Operand, Order, channels_last, row_major
+from toolchain.core.dtypes import DType
 from toolchain.errors import Code, CompileError
+from toolchain.program.records import Tensor
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
-    from toolchain.program.records import Operation, Program, Tensor
+    from toolchain.program.records import Operation, Program
 
 MAX_RANK = 8
 """Axes that loops of kernels can have (TC_MAX_RANK)."""
+
+
+class Named(Protocol):
+    """What an error can be about."""
+
+    @property
+    def name(self) -> str:
+        """Of an operation."""
 
 
 @dataclass
@@ -53,8 +63,11 @@ class Scope:
             self._operands[name] = [self._place(name, name, None)]
 
     def tensor(self, name: str) -> Tensor:
-        """A tensor of the program."""
-        return self.program.tensors[name]
+        """A tensor of the program; a constant is described like one."""
+        array = self.program.constants.get(name)
+        if array is None:
+            return self.program.tensors[name]
+        return Tensor(name=name, dtype=DType(array.dtype.name), shape=array.shape)
 
     def is_constant(self, name: str) -> bool:
         """True for the name of a constant."""
@@ -72,7 +85,12 @@ class Scope:
         return channels_last(rank) if name in self.spatial else row_major(rank)
 
     def read(self, name: str, order: Order | None = None) -> Operand:
-        """A tensor in `order`, rearranged if it is not there already; None: as it is."""
+        """A tensor in `order`, rearranged if it is not there already; None: as it is.
+
+        A constant is copied from the model's data when it is read first.
+        """
+        if self.is_constant(name) and name not in self._operands:
+            self._load(name)
         found = self._operands[name]
         if order is None:
             return found[0]
@@ -85,14 +103,26 @@ class Scope:
         found.append(result)
         return result
 
+    def _load(self, name: str) -> None:
+        result = self.write(name)
+        data = self.constant(self.program.constants[name], name)
+        fields = copy_fields(result.shape, result.strides, result.strides, result.dtype)
+        self.call(COPY, fields, (data,), (result,), name=f"{name}_loaded")
+
     def write(self, name: str, order: Order | None = None) -> Operand:
         """A new buffer for a tensor that the operation writes, row-major if not said otherwise."""
         operand = self._place(name, name, order)
         self._operands[name] = [operand]
         return operand
 
-    def alias(self, name: str, source: Operand, order: Order) -> None:
-        """Let a tensor be the bytes of `source`, which are its elements in `order`."""
+    def alias(self, name: str, source: Operand, order: Order | None = None) -> None:
+        """Let a tensor be the bytes of `source`, which are its elements in `order`.
+
+        That is, if not said otherwise, the source's order for a tensor of its shape, else
+        row-major, as the source must be then.
+        """
+        if order is None and source.shape == self.tensor(name).shape:
+            order = source.order
         self._operands[name] = [self._place(name, source.buffer, order)]
 
     def _place(self, name: str, buffer: str, order: Order | None) -> Operand:
@@ -121,6 +151,16 @@ class Scope:
         scratch_bytes: int = 0,
     ) -> None:
         """Add a call with parameters of these `fields`; `name` is made a C name."""
+        for own in (fields, *(v.fields for v in fields.values() if isinstance(v, Struct))):
+            rank = own.get("rank", 0)
+            if isinstance(rank, int) and rank > MAX_RANK:
+                raise CompileError(
+                    Code.LOWERING_FAILED,
+                    "No C for this operation: it moves through too many axes",
+                    where=name,
+                    got=rank,
+                    allowed=f"at most {MAX_RANK}",
+                )
         self._calls.append(
             Call(
                 kernel=kernel,
@@ -154,7 +194,7 @@ class Scope:
         self._calls.clear()
         return calls
 
-    def unsupported(self, op: Operation, message: str, got: object = None) -> CompileError:
+    def unsupported(self, op: Named, message: str, got: object = None) -> CompileError:
         """The error of an operation that there is no C for."""
         return CompileError(
             Code.LOWERING_FAILED, f"No C for this operation: {message}", where=op.name, got=got
@@ -162,8 +202,4 @@ class Scope:
 
     def element(self, name: str) -> Word:
         """The `tc_type` of a tensor or constant."""
-        if name in self.program.constants:
-            from toolchain.core.dtypes import DType
-
-            return element_type(DType(self.program.constants[name].dtype.name))
         return element_type(self.tensor(name).dtype)

@@ -64,9 +64,10 @@ class Writer:
         guard = f"{self._macro}_H"
         return _lines(
             "/*",
-            f" * {program.name}: an integer program of {len(program.operations)} operations.",
+            f" * {_comment(program.name)}: an integer program of",
+            f" * {len(program.operations)} operations.",
             " *",
-            *(f" * {line}" for line in tensors),
+            *(f" * {_comment(line)}" for line in tensors),
             " *",
             f" * Arena: {memory.arena_bytes} bytes"
             f" (at least {memory.bound_bytes} are in use at one time).",
@@ -101,7 +102,8 @@ class Writer:
         generated = self.generated
         headers = sorted({call.kernel.header for call in generated.calls})
         return _lines(
-            f"/* {generated.program.name}: parameters of all kernels, and the order of calls. */",
+            f"/* {_comment(generated.program.name)}: parameters of all kernels,",
+            "   and the order of calls. */",
             f'#include "{self.name}.h"',
             "",
             "#include <math.h>",
@@ -162,13 +164,9 @@ class Writer:
 
     def _buffers(self) -> Iterator[str]:
         written = self._shapes()
-        arguments = [
-            item for call in self.generated.calls for item in (*call.inputs, *call.outputs)
-        ]
-        results = [item for step in self.generated.steps for item in step.results.values()]
-        used = {item.buffer for item in (*arguments, *results) if isinstance(item, Operand)}
+        used = self._used()
         for buffer, place in self.generated.external.items():
-            if buffer not in used:  # an input that nothing reads
+            if buffer not in used:  # an input of which nothing but the shape counts
                 continue
             const = "const " if place.startswith("inputs") else ""
             variable = self._variables[buffer]
@@ -178,6 +176,13 @@ class Writer:
                 f"void *const {self._variables[buffer]} = arena + {offset};"
                 f"{written.get(buffer, '')}"
             )
+
+    def _used(self) -> set[str]:
+        """Buffers that calls are given or that are shown."""
+        operands = [o for step in self.generated.steps for o in step.results.values()]
+        for call in self.generated.calls:
+            operands += [o for o in (*call.inputs, *call.outputs) if isinstance(o, Operand)]
+        return {operand.buffer for operand in operands}
 
     def _shapes(self) -> dict[str, str]:
         """A comment for each buffer: what was written there."""
@@ -207,7 +212,7 @@ class Writer:
         inputs = [(n, _as_fed(program.tensors[n])) for n in program.inputs]
         outputs = [(n, _as_fed(program.tensors[n])) for n in program.outputs]
         return _lines(
-            f"/* {program.name}: what its tensors are. */",
+            f"/* {_comment(program.name)}: what its tensors are. */",
             f'#include "{self.name}.h"',
             "",
             *self._table("inputs", inputs),
@@ -252,7 +257,7 @@ class Writer:
         """Declarations of the constants."""
         guard = f"{self._macro}_WEIGHTS_H"
         return _lines(
-            f"/* {self.generated.program.name}: constants. */",
+            f"/* {_comment(self.generated.program.name)}: constants. */",
             f"#ifndef {guard}",
             f"#define {guard}",
             "",
@@ -280,7 +285,7 @@ class Writer:
     def weights(self) -> str:
         """All constants."""
         declarations = self._declarations()
-        parts = [f"/* {self.generated.program.name}: constants. */"]
+        parts = [f"/* {_comment(self.generated.program.name)}: constants. */"]
         parts.append(f'#include "{self.name}_weights.h"')
         arrays = self.generated.constants.values()
         if any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays):
@@ -308,7 +313,9 @@ def _text(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return "".join(c if c.isprintable() and c.isascii() else "?" for c in text).replace("*/", "* /")
+    """Text that can neither end a comment nor begin another."""
+    plain = "".join(c if c.isprintable() and c.isascii() else "?" for c in text)
+    return plain.replace("*", "?").replace("\\", "?")
 
 
 def _numbers(values: Iterable[int]) -> str:

@@ -69,7 +69,8 @@ class OperationEstimate:
 
     Attributes:
         name: Name of the operation.
-        latency_us: Its part of the time of the whole program, in microseconds.
+        latency_us: Its part of the time of the whole program, in microseconds: all parts add up to
+            that, also where a model lets operations overlap.
         bound: What it waits for.
     """
 

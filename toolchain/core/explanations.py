@@ -353,6 +353,12 @@ _CHECK = {
         "A program with vector instructions on a processor without them.",
         "Read what the program said, which is quoted; run it on the processor it was built for.",
     ),
+    Code.RUNS_DIFFER: _Text(
+        "Two runs of one program differ",
+        "The program is specified to the bit, so that one of them breaks a rule.",
+        "A board whose convolution rounds ties up where the program rounds them to even.",
+        "Mend the operation that is named first; what differs behind it may follow from that.",
+    ),
 }
 
 _PLUGIN = {

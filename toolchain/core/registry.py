@@ -39,8 +39,7 @@ ScoreFunction = Callable[[Sequence[Any]], float]
 """What all samples contributed, in their order, to the metric."""
 
 CostModel = Callable[[Sequence[OperationCost], int], tuple[OperationEstimate, ...]]
-"""(operations in the order of the program, cores) to an estimate for each, in their order. The
-latencies add up to that of the whole; a model in which operations overlap divides that up."""
+"""(operations in the order of the program, cores) to an estimate for each, in their order."""
 
 PassFunction = Callable[[Any], bool]
 """Rewrites an `onnx_ir.Model` in place; True if it changed anything."""

@@ -179,8 +179,10 @@ class _Absorber:
         if scale is None or scale.dtype != np.float32 or computed or not dtype.is_integer:
             return None
         points = np.zeros(scale.shape, np.int32) if point is None else point.astype(np.int32)
-        if _blocks_misfit(node, scale):
+        if _scales_misfit(node, scale):
             self._report(node, "Scales and blocks do not fit the tensor", scale.shape)
+        elif _mixes_types(node):
+            self._report(node, "Zero point and integers differ in type", dtype)
         elif not np.all(np.isfinite(scale) & (scale > 0)):
             self._report(node, "A scale is not finite and positive", scale.min())
         elif points.size != scale.size:
@@ -224,14 +226,25 @@ def _granularity(node: ir.Node, scale: Array) -> Granularity:
     return PerTensor() if scale.size == 1 else PerChannel(axis)
 
 
-def _blocks_misfit(node: ir.Node, scale: Array) -> bool:
-    """True unless there is one scale per `block_size` elements, or at most one axis of scales."""
+def _scales_misfit(node: ir.Node, scale: Array) -> bool:
+    """True unless there is one scale, one per channel, or one per `block_size` elements."""
     granularity, shape = _granularity(node, scale), static_shape(node.inputs[0])
-    if not isinstance(granularity, PerBlock) or shape is None:
+    if isinstance(granularity, PerTensor) or shape is None:
         return scale.ndim > 1
+    if isinstance(granularity, PerChannel):
+        axis = granularity.axis
+        return not 0 <= axis < len(shape) or scale.shape != (shape[axis],)
     axis, size = granularity.axis, granularity.size
     blocks = tuple(-(-dim // size) if index == axis else dim for index, dim in enumerate(shape))
     return not 0 <= axis < len(shape) or scale.shape != blocks
+
+
+def _mixes_types(node: ir.Node) -> bool:
+    """True where a DequantizeLinear reads integers of another type than its zero point."""
+    if node.op_type != DEQUANTIZE or len(node.inputs) < 3:
+        return False
+    types = {value.dtype for value in (node.inputs[0], node.inputs[2]) if value is not None}
+    return len(types - {None}) > 1
 
 
 def _stored_type(node: ir.Node, point: Array | None) -> DType:

@@ -15,11 +15,13 @@ from toolchain.analysis.tracing import Storage
 from toolchain.core.dtypes import Array
 from toolchain.errors import Code, SystemFailure
 from toolchain.pipeline.execute import SampleRun
+from toolchain.pipeline.published import Published
 from toolchain.render.jsonout import dumps
 
 INDEX = "index.json"
 FORMAT = "tc-dump"
 """Word by which an index is known."""
+VERSION = 1
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -51,15 +53,22 @@ class TensorFile:
 class Dump:
     """A folder that takes runs one by one."""
 
-    def __init__(self, folder: Path, *, target: str, runner: str) -> None:
-        """Make `folder`; an earlier dump in it is replaced.
+    def __init__(self, folder: Path, published: Published, *, runner: str) -> None:
+        """Make `folder` for runs of what is `published`; an earlier dump in it is replaced.
 
         Raises:
             SystemFailure: NOT_WRITABLE where it holds anything else.
         """
         _clear(folder)
         self._folder = folder
-        self._head = {"format": FORMAT, "version": 1, "target": target, "runner": runner}
+        self._head = {
+            "format": FORMAT,
+            "version": VERSION,
+            "target": published.target,
+            "runner": runner,
+            "published": published.folder.absolute(),
+            "program_sha256": published.program_digest,
+        }
         self._samples: list[dict[str, object]] = []
         self._folders: set[str] = set()
 

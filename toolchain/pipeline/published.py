@@ -69,6 +69,13 @@ class Published:
         return self._file(found[0], "an integer program").name.removesuffix(_PROGRAM)
 
     @property
+    def program_digest(self) -> str | None:
+        """SHA-256 of the integer program's file, which holds that of its constants, too."""
+        if not any(name.endswith(_PROGRAM) for name in self.files):
+            return None
+        return file_digest(self.folder / f"{self.program}{_PROGRAM}")
+
+    @property
     def qdq(self) -> Path:
         """The QDQ model: of several, the one that is called like the program."""
         models = [name for name in self.files if name.endswith(".onnx") and name != MODEL]

@@ -132,7 +132,8 @@ def tc_runners() -> Iterable[RunnerDef]:  # type: ignore[empty-body]
 def tc_cost_models() -> Iterable[CostModelDef]:  # type: ignore[empty-body]
     """Estimates of how long programs take on chips of one target; reports show them as such.
 
-    A model gets what is counted of all operations, and a number of cores.
+    A model gets what is counted of all operations, and a number of cores. The first model of a chip
+    is asked, for one core and for all of the chip's.
 
     Example:
         @hookimpl

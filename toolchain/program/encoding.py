@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, g
 
 import numpy as np
 
-from toolchain.core.dtypes import DType
+from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import Attribute
 
 Json: TypeAlias = Any
@@ -30,7 +30,8 @@ _MAY_BE_INFINITE = frozenset({"low", "high", "fill"})
 """Float fields that have an infinite value where there is no bound."""
 
 _DTYPES = {str(dtype.numpy): dtype.numpy for dtype in DType}
-_MAX_RANK = 32
+MAX_RANK = 32
+"""Axes that an array may have."""
 
 
 class Malformed(Exception):  # noqa: N818 - never leaves this floor
@@ -76,6 +77,8 @@ def require(data: Json, kind: type[Record], where: str) -> Record:
         raise Malformed(where, data, kind.__name__)
     if isinstance(data, int) and not -(2**63) <= data < 2**63:
         raise Malformed(where, data, "an integer of 64 bits")
+    if isinstance(data, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in data):
+        raise Malformed(where, ascii(data), "text without NUL and lone surrogates")
     return data
 
 
@@ -88,8 +91,8 @@ def decode_layout(data: Mapping[str, Json], where: str) -> tuple[np.dtype[Any], 
         require(dim, int, f"{where}.shape")
         for dim in require(data.get("shape"), list, f"{where}.shape")
     )
-    if len(shape) > _MAX_RANK or any(dim < 0 for dim in shape):
-        raise Malformed(f"{where}.shape", shape, f"at most {_MAX_RANK} dimensions, none negative")
+    if len(shape) > MAX_RANK or any(dim < 0 for dim in shape):
+        raise Malformed(f"{where}.shape", shape, f"at most {MAX_RANK} dimensions, none negative")
     return _DTYPES[name], shape
 
 
@@ -165,7 +168,7 @@ def _decode_union(data: Json, members: tuple[Any, ...], where: str) -> Any:
 def _decode_mapping(data: Json, arguments: tuple[Any, ...], where: str) -> dict[Any, Any]:
     result = {}
     for text, item in require(data, dict, where).items():
-        key = text
+        key: Any = require(text, str, where)
         if arguments[0] is int:
             if not (text.isascii() and text.isdecimal() and len(text) < 10):
                 raise Malformed(where, text, "a number as key")
@@ -199,6 +202,8 @@ def _decode_attribute(data: Json, where: str) -> Attribute:
             return float(data["float"])
         return _decode_array(data, where)
     if isinstance(data, list):
+        if any(isinstance(item, list) for item in data):
+            raise Malformed(where, "a list in a list", "a list of numbers or of strings")
         items = tuple(_decode_attribute(item, where) for item in data)
         kinds = {type(item) for item in items}
         if len(kinds) > 1 or not kinds <= {int, float, str}:
@@ -225,4 +230,16 @@ def _decode_array(data: dict[str, Json], where: str) -> Attribute:
     ]
     if kind is int and not all(np.iinfo(dtype).min <= v <= np.iinfo(dtype).max for v in values):
         raise Malformed(f"{where}.data", "an integer", f"the range of {dtype}")
-    return np.array(values, dtype).reshape(shape)
+    with np.errstate(over="ignore"):  # float16 and float32 round what is too large to infinity
+        return reshaped(np.array(values, dtype), shape, where)
+
+
+def reshaped(flat: Array, shape: tuple[int, ...], where: str) -> Array:
+    """The elements in `shape`, which has as many; raises Malformed for one that numpy cannot hold.
+
+    That is one without elements whose other extents are huge.
+    """
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:
+        raise Malformed(f"{where}.shape", shape, "extents that memory can hold") from error

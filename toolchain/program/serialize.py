@@ -33,6 +33,7 @@ from toolchain.program.encoding import (
     encode_record,
     encode_tagged,
     require,
+    reshaped,
 )
 from toolchain.program.records import Operation, Program, Tensor
 from toolchain.program.validation import check_program
@@ -91,8 +92,7 @@ def load_program(folder: Path, stem: str) -> Program:
     """
     json_name, bin_name = _file_names(stem)
     try:
-        text = (folder / json_name).read_bytes()
-        weights = (folder / bin_name).read_bytes()
+        text, weights = _read(folder / json_name), _read(folder / bin_name)
         program = _decode_program(_parse(text), weights)
     except OSError as error:
         raise _invalid(folder / json_name, "The program cannot be read", error) from error
@@ -100,6 +100,13 @@ def load_program(folder: Path, stem: str) -> Program:
         raise _invalid(folder / json_name, "The program's file is malformed", error) from error
     check_program(program)
     return program
+
+
+def _read(path: Path) -> bytes:
+    """All of a regular file; what else has a name may never end."""
+    if path.exists() and not path.is_file():
+        raise Malformed(path.name, "a folder or a device", "a file")
+    return path.read_bytes()
 
 
 def _file_names(stem: str) -> tuple[str, str]:
@@ -198,7 +205,7 @@ def _decode_constants(data: Json, weights: bytes) -> dict[str, Array]:
     constants: dict[str, Array] = {}
     end = 0
     for name, entry in sorted(require(data, dict, "constants").items()):
-        where = f"constants[{name}]"
+        where = f"constants[{require(name, str, 'constants')}]"
         fields: dict[str, Any] = require(entry, dict, where)
         if set(fields) != {"dtype", "shape", "offset", "length"}:
             raise Malformed(where, sorted(fields), "dtype, shape, offset and length")
@@ -211,9 +218,11 @@ def _decode_constants(data: Json, weights: bytes) -> dict[str, Array]:
         )
         if place != (offset, length) or offset + length > len(weights):
             raise Malformed(where, f"offset and length {place}", f"{(offset, length)}, in the file")
+        if any(weights[end:offset]):
+            raise Malformed(where, "something between the constants", "zeros")
         end = offset + length
-        flat = np.frombuffer(weights, dtype.newbyteorder("<"), math.prod(shape), offset)
-        constants[name] = flat.reshape(shape).astype(dtype, copy=False)
+        flat = np.frombuffer(memoryview(weights)[offset:end], dtype.newbyteorder("<"))
+        constants[name] = reshaped(flat, shape, where).astype(dtype, copy=False)
     if end != len(weights):
         raise Malformed("constants", f"{len(weights)} bytes", f"{end} bytes")
     return constants

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from toolchain.errors import Code, CompileError, Problem
 from toolchain.program.checks import operation_problems
 from toolchain.program.checks.facts import MAX_ELEMENTS
+from toolchain.program.encoding import MAX_RANK
 from toolchain.program.records import FloatOp, Function
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def _problem(message: str, where: str, got: object = None) -> Problem:
 
 
 def _tensor_problems(tensor: Tensor) -> Iterator[Problem]:
-    if any(dim < 1 for dim in tensor.shape):
+    if len(tensor.shape) > MAX_RANK:
+        yield _problem(f"A tensor has more than {MAX_RANK} axes", tensor.name, len(tensor.shape))
+    elif any(dim < 1 for dim in tensor.shape):
         yield _problem("A dimension is not positive", tensor.name, tensor.shape)
     elif math.prod(tensor.shape) > MAX_ELEMENTS:
         yield _problem(f"A tensor has more than {MAX_ELEMENTS} elements", tensor.name, tensor.shape)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tc_target_riscv.cost import CALIBRATED
+from toolchain.program.cost import cost_report
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "configs" / "quickstart.toml"
@@ -39,3 +43,32 @@ def test_every_benchmark_prints_its_ratio(script, arguments, printed):
 def test_threads_limit_the_cores():
     shown = output_of("sweep.py", "--samples", "2", "--rounds", "1", "--threads", "1")
     assert "1 threads" in shown
+
+
+def test_the_cost_model_is_what_its_fit_says():
+    script = ROOT / "benchmarks" / "k1_cost.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    mean = re.search(r"geometric mean (\S+), from (\S+) to (\S+)", done.stdout)
+    assert 0.99 <= float(mean[1]) <= 1.01
+    assert float(mean[2]) >= 0.85
+    assert float(mean[3]) <= 1.15
+    fitted = re.search(r"nothing +(\S+) +(\S+) +(\S+) +(\S+)", done.stdout)
+    held = (CALIBRATED.matrix, CALIBRATED.vector, CALIBRATED.steps, CALIBRATED.overhead_us)
+    assert [float(figure) for figure in fitted.groups()] == pytest.approx(held, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [
+        ("resnet18", 1814.1),
+        ("resnet50", 4089.2),
+        ("mobilenet_v1", 568.7),
+        ("mobilenet_v2", 300.8),
+        ("efficientnet_b0", 385.8),
+    ],
+)
+def test_architectures_have_the_macs_of_their_papers(monkeypatch, name, millions):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    architectures = importlib.import_module("architectures")
+    macs = cost_report(architectures.ARCHITECTURES[name]()).macs
+    assert macs / 1e6 == pytest.approx(millions, abs=0.1)

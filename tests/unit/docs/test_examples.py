@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parents[3] / "examples"
 PRINTS = {
     "analyze": "0 of 12 layers marked",
     "build": "16 nodes on integers",
+    "diff": "the board is wrong in /reduce/Conv",
     "evaluate": "riscv reference: 0.9",
     "quantize": "tensors are quantized",
     "run": "reference logits: class 7",

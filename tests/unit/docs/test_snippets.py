@@ -87,7 +87,9 @@ def follow(page: str, folder: Path, **variables: str) -> None:
                 pytest.fail(f"a block that nothing runs: {block}")
 
 
-@pytest.mark.parametrize("page", ["tutorial.md", "surgery.md", "data.md", "api.md"])
+@pytest.mark.parametrize(
+    "page", ["tutorial.md", "surgery.md", "data.md", "api.md", "divergence.md"]
+)
 def test_pages_to_follow(tmp_path: Path, page: str) -> None:
     for path in (ROOT / "configs" / "quickstart").iterdir():
         shutil.copyfile(path, tmp_path / path.name)

@@ -12,6 +12,9 @@ from toolchain.core.dtypes import DType
 from toolchain.errors import Code, SystemFailure
 from toolchain.pipeline.dump import Dump, unique_name
 from toolchain.pipeline.execute import SampleRun
+from toolchain.pipeline.published import Published
+
+BUILD = Published(folder=Path("build/t"), target="t", platform="p", files=(), failed=False)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +48,17 @@ def a_run(sample: str = "in/a.jpg") -> SampleRun:
 
 
 def test_tensors_and_their_index(tmp_path: Path) -> None:
-    dump = Dump(tmp_path / "out", target="t", runner="reference")
+    dump = Dump(tmp_path / "out", BUILD, runner="reference")
     dump.add(a_run())
     dump.add(a_run("other/a.jpg"))
     index = json.loads((tmp_path / "out" / "index.json").read_text())
-    assert {key: index[key] for key in ("format", "version", "target", "runner")} == {
+    assert {key: value for key, value in index.items() if key != "samples"} == {
         "format": "tc-dump",
         "version": 1,
         "target": "t",
         "runner": "reference",
+        "published": Path("build/t").absolute().as_posix(),
+        "program_sha256": None,  # of a build that stopped before there was one
     }
     assert [sample["folder"] for sample in index["samples"]] == ["a_jpg", "a_jpg_2"]
     tensors = {entry["name"]: entry for entry in index["samples"][0]["tensors"]}
@@ -78,9 +83,9 @@ def test_tensors_and_their_index(tmp_path: Path) -> None:
 
 
 def test_an_earlier_dump_is_replaced(tmp_path: Path) -> None:
-    first = Dump(tmp_path, target="t", runner="qdq")
+    first = Dump(tmp_path, BUILD, runner="qdq")
     first.add(a_run("b.jpg"))
-    Dump(tmp_path, target="t", runner="qdq").add(a_run())
+    Dump(tmp_path, BUILD, runner="qdq").add(a_run())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_jpg", "index.json"]
 
 
@@ -100,16 +105,16 @@ def test_what_no_dump_wrote_stays(tmp_path: Path, name: str, text: str) -> None:
     folder.mkdir()
     (folder / name).write_text(text)
     with pytest.raises(SystemFailure) as caught:
-        Dump(folder, target="t", runner="qdq")
+        Dump(folder, BUILD, runner="qdq")
     assert caught.value.code is Code.NOT_WRITABLE
     assert (folder / name).read_text() == text
 
 
 def test_files_beside_an_earlier_dump_stay(tmp_path: Path) -> None:
-    Dump(tmp_path, target="t", runner="qdq").add(a_run())
+    Dump(tmp_path, BUILD, runner="qdq").add(a_run())
     (tmp_path / "notes.txt").write_text("precious")
     with pytest.raises(SystemFailure):
-        Dump(tmp_path, target="t", runner="qdq")
+        Dump(tmp_path, BUILD, runner="qdq")
     assert (tmp_path / "notes.txt").read_text() == "precious"
 
 

@@ -142,15 +142,15 @@ def test_by_hand_split_and_concat(execute) -> None:
     ("op", "word"),
     [
         (move(MoveKind.TRANSPOSE, arguments={"perm": (0, 0)}), "every axis once"),
-        (move(MoveKind.TRANSPOSE), "needs the argument 'perm'"),
-        (move(MoveKind.RESHAPE), "cannot be executed"),
-        (move(MoveKind.COPY), "must be int8"),
+        (move(MoveKind.TRANSPOSE), "arguments"),
+        (move(MoveKind.RESHAPE), "number of elements"),
+        (move(MoveKind.COPY), "another shape"),
         (move(MoveKind.PAD, arguments={"pads": (1,)}), "begin and end"),
         (move(MoveKind.PAD, arguments={"pads": (0,) * 4}, mode="mirror"), "mode"),
-        (move(MoveKind.PAD, arguments={"pads": (0,) * 4}, fill=1e9), "cannot be executed"),
+        (move(MoveKind.PAD, arguments={"pads": (0,) * 4}, fill=1e9), "another shape"),
         (move(MoveKind.GATHER, arguments={"axis": (0,)}), "needs indices"),
         (move(MoveKind.GATHER, arguments={"axis": (0,)}, indices="i"), "outside axis"),
-        (move(MoveKind.DEPTH_TO_SPACE, arguments={"blocksize": (2,), "crd": (0,)}), "executed"),
+        (move(MoveKind.DEPTH_TO_SPACE, arguments={"blocksize": (2,), "crd": (0,)}), "4 axes"),
     ],
 )
 def test_records_that_do_not_fit_are_reported(execute, op, word) -> None:

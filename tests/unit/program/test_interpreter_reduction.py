@@ -73,7 +73,7 @@ def test_indices_of_extremes(execute, smallest: bool, last: bool, expected: list
 
 @pytest.mark.parametrize("axes", [(2,), (-1,), (0, 0)])
 def test_impossible_axes(execute, axes: tuple[int, ...]) -> None:
-    with pytest.raises(CompileError, match="Axes"):
+    with pytest.raises(CompileError, match=r"An axis lies|Axes"):
         execute(reduce(axes=axes), {"x": X}, {"y": (DType.INT8, (3,))})
     arg = ArgExtreme(name="a", inputs=("x",), outputs=("y",), axis=2, smallest=False, last=False)
     with pytest.raises(CompileError, match="axis"):

@@ -102,7 +102,7 @@ def test_by_hand_midpoints(execute, rounding, expected) -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"axes": (2,)}, "Every axis"),
+        ({"axes": (2,)}, "another shape"),
         ({"axes": (2, 7)}, "outside"),
         ({"low": ("low3", "low2")}, "shape"),
         ({"low": ("beyond", "low3")}, "outside the input"),

@@ -66,7 +66,7 @@ def sample() -> Program:
             "bias": np.array([1, -1], np.int32),
             "factor": np.float32(0.125).reshape(()),
             "low": np.array([1, 0], np.int32),
-            "island": np.array([-np.inf, 1.0], np.float32),
+            "island": np.array([-np.inf], np.float32),
         },
         operations=(
             Quantize(name="quantize", inputs=("x",), outputs=("q",)),

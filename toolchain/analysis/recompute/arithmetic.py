@@ -158,12 +158,14 @@ def quantize(op: Quantize, place: Place) -> Element:
     scale = np.float32(1.0 if target.scale is None else target.scale)
     with np.errstate(over="ignore"):  # infinite, and saturates
         unrounded = exactly(np.float32(operand.value) / scale)
-    precise = Fraction(operand.value) / Fraction(float(scale))
-    text = "the quotient is not rounded to float32, or is a product with the reciprocal"
-    reciprocal = np.float32(operand.value) * (np.float32(1) / scale)
-    values = {grid.store(precise), grid.store(exactly(reciprocal))} - {grid.store(unrounded)}
+        others = [exactly(np.float32(operand.value) * (np.float32(1) / scale))]
+    real = exactly(operand.value)
+    if isinstance(real, Fraction):
+        others.append(real / Fraction(float(scale)))
     faults = grid.faults(unrounded)
+    values = {grid.store(other) for other in others} - {grid.store(unrounded)}
     if len(values) == 1:
+        text = "the quotient is not rounded to float32, or is a product with the reciprocal"
         faults[text] = values.pop()
     return Element(
         rule="y = saturate(round(x / scale) + zero_point), one float32 division",

@@ -14,6 +14,7 @@ from toolchain.codegen.emitters.conv import emit_blocked_conv, emit_conv
 from toolchain.codegen.emitters.convert import emit_dequantize, emit_quantize, emit_rescale
 from toolchain.codegen.emitters.elementwise import emit_binary, emit_table
 from toolchain.codegen.emitters.floats import emit_float_op
+from toolchain.codegen.emitters.floats.functions import emit_function
 from toolchain.codegen.emitters.matmul import emit_blocked_matmul, emit_matmul
 from toolchain.codegen.emitters.movement import emit_move
 from toolchain.codegen.emitters.normalization import emit_normalize
@@ -33,6 +34,7 @@ from toolchain.program.records import (
     ConvTranspose,
     Dequantize,
     FloatOp,
+    Function,
     Interpolate,
     MatMul,
     Move,
@@ -73,6 +75,7 @@ EMITTERS: Mapping[type[Operation], Emitter] = {
     Dequantize: emit_dequantize,
     Rescale: emit_rescale,
     FloatOp: emit_float_op,
+    Function: emit_function,
 }
 """What is called for each kind of operation."""
 

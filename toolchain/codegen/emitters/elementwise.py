@@ -10,7 +10,7 @@ import numpy as np
 from toolchain.codegen.calls import Kernel
 from toolchain.codegen.factors import grid, scale, split_factor
 from toolchain.codegen.literals import Fields, Struct, Word
-from toolchain.codegen.loops import broadcast_strides, loops
+from toolchain.codegen.loops import Strides, broadcast_strides, loops
 from toolchain.codegen.operands import Operand, Order, row_major
 from toolchain.program.records import BinaryKind
 
@@ -37,26 +37,28 @@ def common_order(names: tuple[str, ...], shape: tuple[int, ...], scope: Scope) -
     return plain
 
 
+def broadcast(
+    name: str, shape: tuple[int, ...], order: Order, label: str, scope: Scope
+) -> tuple[Argument, Strides]:
+    """A tensor or constant as it is read along the axes of `shape`: an argument, its strides."""
+    if scope.is_constant(name):
+        array = scope.program.constants[name]
+        own = tuple(prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
+        return scope.constant(array, f"{label}_{name}"), broadcast_strides(own, array.shape, shape)
+    x = scope.read(name, order if scope.tensor(name).shape == shape else None)
+    return x, broadcast_strides(x.strides, x.shape, shape)
+
+
 def element_wise(
     op_inputs: tuple[str, ...], result: str, label: str, scope: Scope
 ) -> tuple[tuple[Argument, ...], Operand, Struct]:
     """Arguments, output and loops (operands: inputs, output) of an operation that broadcasts."""
     shape = scope.tensor(result).shape
     order = common_order(op_inputs, shape, scope)
-    arguments: list[Argument] = []
-    strides = []
-    for name in op_inputs:
-        if scope.is_constant(name):
-            array = scope.program.constants[name]
-            own = tuple(prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
-            arguments.append(scope.constant(array, f"{label}_{name}"))
-            strides.append(broadcast_strides(own, array.shape, shape))
-        else:
-            x = scope.read(name, order if scope.tensor(name).shape == shape else None)
-            arguments.append(x)
-            strides.append(broadcast_strides(x.strides, x.shape, shape))
+    read = [broadcast(name, shape, order, label, scope) for name in op_inputs]
     y = scope.write(result, order)
-    return tuple(arguments), y, loops(shape, *strides, y.strides)
+    nest = loops(shape, *(strides for _, strides in read), y.strides)
+    return tuple(argument for argument, _ in read), y, nest
 
 
 def emit_binary(op: Binary, scope: Scope) -> None:

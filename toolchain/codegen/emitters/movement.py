@@ -53,25 +53,31 @@ def _transpose(op: Move, scope: Scope) -> None:
 
 def _slice(op: Move, scope: Scope) -> None:
     x = scope.read(op.inputs[0])
-    y = scope.write(op.outputs[0], x.order)
-    strides, offset = list(x.strides), 0
     names = ("axes", "starts", "ends", "steps")
+    steps = {}
     for axis, start, end, step in zip(*(op.arguments[name] for name in names), strict=True):
-        first = slice(start, end, step).indices(x.shape[axis])[0]
-        offset += first * x.strides[axis]
-        strides[axis] = x.strides[axis] * step
-    fields = copy_fields(y.shape, tuple(strides), y.strides, y.dtype, source_offset=offset)
-    scope.call(COPY, fields, (x,), (y,), name=op.name)
+        steps[axis] = slice(start, end, step).indices(x.shape[axis])[0], step
+    cut(op.name, x, op.outputs[0], steps, scope)
 
 
 def _split(op: Move, scope: Scope) -> None:
     x = scope.read(op.inputs[0])
     (axis,), sizes = op.arguments["axis"], op.arguments["sizes"]
     for name, first in zip(op.outputs, accumulate((0, *sizes[:-1])), strict=True):
-        y = scope.write(name, x.order)
-        offset = first * x.strides[axis]
-        fields = copy_fields(y.shape, x.strides, y.strides, y.dtype, source_offset=offset)
-        scope.call(COPY, fields, (x,), (y,), name=op.name)
+        cut(op.name, x, name, {axis: (first, 1)}, scope)
+
+
+def cut(
+    label: str, x: Operand, result: str, steps: Mapping[int, tuple[int, int]], scope: Scope
+) -> None:
+    """Some elements of x along axes, in x's order: `steps` says the first one and how far apart."""
+    y = scope.write(result, x.order)
+    strides, offset = list(x.strides), 0
+    for axis, (first, step) in steps.items():
+        offset += first * x.strides[axis]
+        strides[axis] = x.strides[axis] * step
+    fields = copy_fields(y.shape, tuple(strides), y.strides, y.dtype, source_offset=offset)
+    scope.call(COPY, fields, (x,), (y,), name=label)
 
 
 def _concat(op: Move, scope: Scope) -> None:
@@ -98,23 +104,35 @@ def _operand(name: str, scope: Scope) -> tuple[Operand | Word, tuple[int, ...], 
 
 def _pad(op: Move, scope: Scope) -> None:
     x = scope.read(op.inputs[0])
-    rank, pads = len(x.shape), op.arguments["pads"]
-    tables = {}
+    fill = x.dtype.numpy.type(op.fill).tobytes()
+    pad(op.name, x, op.outputs[0], op.arguments["pads"], op.mode, scope, fill=fill)
+
+
+def pad(
+    label: str,
+    x: Operand,
+    result: str,
+    pads: tuple[int, ...],
+    mode: str,
+    scope: Scope,
+    fill: bytes,
+) -> None:
+    """ONNX Pad: all begins, all ends, of which negative ones cut first; `fill` is one element."""
+    rank, tables = len(x.shape), {}
     for axis, (begin, end) in enumerate(zip(pads[:rank], pads[rank:], strict=True)):
         if begin or end:
             positions = np.arange(x.shape[axis], dtype=np.int32)
             positions = positions[-min(begin, 0) : len(positions) + min(end, 0)]
             width = (max(begin, 0), max(end, 0))
-            if op.mode == "constant":
+            if mode == "constant":
                 tables[axis] = np.pad(positions, width, constant_values=OUTSIDE)
-            elif op.mode == "reflect":
+            elif mode == "reflect":
                 tables[axis] = np.pad(positions, width, mode="reflect")
-            elif op.mode == "edge":
+            elif mode == "edge":
                 tables[axis] = np.pad(positions, width, mode="edge")
             else:
                 tables[axis] = np.pad(positions, width, mode="wrap")
-    fill = x.dtype.numpy.type(op.fill)
-    take(op.name, x, op.outputs[0], tables, scope, fill=fill.tobytes())
+    take(label, x, result, tables, scope, fill=fill)
 
 
 def _gather(op: Move, scope: Scope) -> None:
@@ -236,8 +254,7 @@ def _rearrange(op: Move, scope: Scope, split: tuple[int, ...], perm: tuple[int, 
 
 
 def _copy(op: Move, scope: Scope) -> None:
-    x = scope.read(op.inputs[0])
-    scope.alias(op.outputs[0], x, x.order)
+    scope.alias(op.outputs[0], scope.read(op.inputs[0]))
 
 
 _MOVERS = {

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from toolchain.codegen.literals import Struct
 
 if TYPE_CHECKING:
     from toolchain.codegen.operands import Operand
     from toolchain.codegen.scope import Scope
-    from toolchain.program.records import BlockedConv, Conv, Pool
-
-    Windowed: TypeAlias = Conv | BlockedConv | Pool
 
 SPATIAL_AXES = 3
 """Spatial axes that kernels have (TC_SPATIAL)."""
+
+
+class Windowed(Protocol):
+    """What has windows: records of the program, and those of float operators."""
+
+    @property
+    def name(self) -> str:
+        """Of the operation."""
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Steps from window to window."""
+
+    @property
+    def pads(self) -> tuple[int, ...]:
+        """Padding in front of all axes, then behind them."""
+
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Steps from position to position in a window."""
 
 
 def three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:

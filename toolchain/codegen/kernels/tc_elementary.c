@@ -49,6 +49,13 @@ static double clip(double v, double low, double high)
     return high < v || high != high ? high : v;
 }
 
+/* alpha * (e**(x / divisor) - 1) below 0 */
+static double elu(double x, double alpha, double divisor)
+{
+    const double below = alpha * tc_expm1(x / divisor);
+    return x < 0.0 ? below : x;
+}
+
 static double gelu_tanh(double x)
 {
     const double u = 7.97884560802865355880e-01 * (x + 0.044715 * ((x * x) * x));
@@ -136,9 +143,9 @@ void tc_apply(const tc_elementary *f, float *values, int32_t count)
         TC_CASE(TC_FN_MISH, mish(x));
         TC_CASE(TC_FN_LEAKYRELU, x < 0.0 ? alpha * x : x);
         TC_CASE(TC_FN_THRESHOLDEDRELU, x <= alpha ? 0.0 : x);
-        TC_CASE(TC_FN_ELU, x < 0.0 ? alpha * tc_expm1(x) : x);
-        TC_CASE(TC_FN_CELU, x < 0.0 ? alpha * tc_expm1(x / alpha) : x);
-        TC_CASE(TC_FN_SELU, beta * (x < 0.0 ? alpha * tc_expm1(x) : x));
+        TC_CASE(TC_FN_ELU, elu(x, alpha, 1.0));
+        TC_CASE(TC_FN_CELU, elu(x, alpha, alpha));
+        TC_CASE(TC_FN_SELU, beta * elu(x, alpha, 1.0));
         TC_CASE(TC_FN_HARDSIGMOID, clamp(alpha * x + beta, 0.0, 1.0));
         TC_CASE(TC_FN_SWISH, x * tc_logistic(alpha * x));
         TC_CASE(TC_FN_DIV, x / alpha);

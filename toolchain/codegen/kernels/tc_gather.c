@@ -29,8 +29,9 @@ void tc_gather(const tc_gather_params *p, const void *x, const void *indices, vo
     do {
         for (int32_t i = 0; i < loops->shape[last]; i++) {
             const ptrdiff_t step = i;
+            const ptrdiff_t first = place.at[0] + step * loops->stride[0][last];
             const ptrdiff_t from = place.at[1] + step * loops->stride[1][last] +
-                                   offset(p, indices, place.at[0] + step * loops->stride[0][last]);
+                                   offset(p, indices, first);
             const ptrdiff_t to = place.at[2] + step * loops->stride[2][last];
             memcpy(result + to * p->bytes, source + from * p->bytes, (size_t)p->bytes);
         }
@@ -82,8 +83,9 @@ void tc_scatter(const tc_scatter_params *p, const void *indices, const void *upd
     do {
         for (int32_t i = 0; i < loops->shape[last]; i++) {
             const ptrdiff_t step = i;
+            const ptrdiff_t first = place.at[0] + step * loops->stride[0][last];
             const ptrdiff_t to = place.at[1] + step * loops->stride[1][last] +
-                                 offset(&p->to, indices, place.at[0] + step * loops->stride[0][last]);
+                                 offset(&p->to, indices, first);
             const ptrdiff_t from = place.at[2] + step * loops->stride[2][last];
             const unsigned char *source = (const unsigned char *)updates + from * bytes;
             unsigned char *result = (unsigned char *)y + to * bytes;

@@ -55,12 +55,6 @@ static inline double tc_floor(double x)
     return near > x ? near - 1.0 : near;
 }
 
-/* 2**k for -1022 <= k <= 1023. */
-static inline double tc_power_of_two(int32_t k)
-{
-    return tc_from_bits((uint64_t)(k + 1023) << 52);
-}
-
 /* c[0] + x * (c[1] + x * ( ... c[count - 1])) */
 static inline double tc_horner(const double *c, int32_t count, double x)
 {
@@ -71,42 +65,43 @@ static inline double tc_horner(const double *c, int32_t count, double x)
     return p;
 }
 
-/* m and k with e**x = (1 + m) * 2**k, x being clamped to [-708, 709]. */
-static inline double tc_exp_parts(double x, int32_t *k)
+/*
+ * m and 2**k with e**x = (1 + m) * 2**k, x being clamped to [-708, 709]; 2**k is infinite for x
+ * above that and 0 for x below. A NaN gives m = NaN. Without branches, so that it vectorises.
+ */
+static inline double tc_exp_parts(double x, double *power)
 {
     static const double c[] = {
         1.0,           1.0 / 2.0,       1.0 / 6.0,        1.0 / 24.0,       1.0 / 120.0,
         1.0 / 720.0,   1.0 / 5040.0,    1.0 / 40320.0,    1.0 / 362880.0,   1.0 / 3628800.0,
         1.0 / 39916800.0, 1.0 / 479001600.0, 1.0 / 6227020800.0};
-    double b = x > -708.0 ? x : -708.0; /* a NaN, too */
-    b = b < 709.0 ? b : 709.0;
-    const double whole = tc_rint(b * 1.44269504088896338700);
-    const double high = b - whole * 6.93147180369123816490e-01;
-    const double r = high - whole * 1.90821492927058770002e-10;
-    *k = (int32_t)whole;
+    const double big = 6755399441055744.0; /* 1.5 * 2**52: the last bits of a sum are an integer */
+    double b = x < -708.0 ? -708.0 : x;
+    b = b > 709.0 ? 709.0 : b;
+    const double shifted = b * 1.44269504088896338700 + big;
+    const double k = shifted - big;
+    const double r = (b - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
+    /* k is 1023 at 709 and -1021 at -708: one more is infinity, two less are 0. */
+    const uint64_t beyond = (uint64_t)(x > b) - 2 * (uint64_t)(x < b);
+    *power = tc_from_bits((tc_bits(shifted) - tc_bits(big) + 1023 + beyond) << 52);
     return r * tc_horner(c, 13, r);
 }
 
 /* e**x */
 static inline double tc_exp(double x)
 {
-    int32_t k;
-    const double m = tc_exp_parts(x, &k);
-    double y = (1.0 + m) * tc_power_of_two(k);
-    y = x > 709.0 ? (double)INFINITY : y;
-    y = x < -708.0 ? 0.0 : y;
-    return x == x ? y : x;
+    double power;
+    const double m = tc_exp_parts(x, &power);
+    return (1.0 + m) * power;
 }
 
 /* e**x - 1 without cancellation */
 static inline double tc_expm1(double x)
 {
-    int32_t k;
-    const double m = tc_exp_parts(x, &k);
-    double y = (1.0 + m) * tc_power_of_two(k) - 1.0;
-    y = k == 0 ? m : y;
-    y = x > 709.0 ? (double)INFINITY : y;
-    return x == x ? y : x;
+    double power;
+    const double m = tc_exp_parts(x, &power);
+    const double y = (1.0 + m) * power - 1.0;
+    return power == 1.0 ? m : y;
 }
 
 /* 2 atanh(s) for |s| <= 1/3 */
@@ -131,10 +126,12 @@ static inline double tc_log(double x)
     exponent = low ? exponent - 1 : exponent;
     const double e = (double)exponent;
     const double rest = tc_twice_atanh((m - 1.0) / (m + 1.0)) + e * 1.90821492927058770002e-10;
-    double y = e * 6.93147180369123816490e-01 + rest;
-    y = x == 0.0 ? (double)-INFINITY : y;
-    y = x < 0.0 ? (double)NAN : y;
-    return x < (double)INFINITY ? y : x;
+    const double y = e * 6.93147180369123816490e-01 + rest;
+    /* Of these three two add nothing. */
+    const double zero = x == 0.0 ? (double)-INFINITY : 0.0;
+    const double negative = x < 0.0 ? (double)NAN : 0.0;
+    const double endless = x < (double)INFINITY ? 0.0 : x;
+    return ((y + zero) + negative) + endless;
 }
 
 /* 1 / (1 + e**-x) */

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import prod
 from threading import Event, Thread, Timer
 from types import TracebackType
@@ -16,7 +18,6 @@ import numpy as np
 from toolchain.errors import CheckFailed, Code, DataError
 
 if TYPE_CHECKING:
-    from toolchain.codegen.generate import Generated
     from toolchain.core.dtypes import Array
     from toolchain.program.records import Program, Tensor
 
@@ -24,11 +25,6 @@ _ENDING_SECONDS = 10.0
 """How long a process may take to end once its input has ended."""
 _QUOTED = 2000
 """Characters of the error stream that errors quote."""
-
-
-def layer_names(generated: Generated) -> tuple[str, ...]:
-    """Tensors that the C program shows as its layers, in order."""
-    return tuple(name for step in generated.steps for name in step.results)
 
 
 class NativeModel:
@@ -50,7 +46,8 @@ class NativeModel:
         Args:
             command: The executable, or an emulator and the executable.
             program: What it was generated from.
-            layers: Its `layer_names`, to have all of them after every sample; empty to have none.
+            layers: What its operations write, in order, to have all that after every sample; empty
+                to have outputs only.
             timeout_seconds: Longest time for one sample.
         """
         self._command = tuple(command)
@@ -83,6 +80,8 @@ class NativeModel:
                 got=error.strerror,
                 hint="a program for another processor needs an emulator",
             ) from error
+        if sys.platform == "linux":
+            _forbid_core_file(self._process.pid)
         return self
 
     def __exit__(
@@ -194,21 +193,25 @@ class NativeModel:
         return errors.read(_QUOTED).decode(errors="replace").strip()
 
 
+def _forbid_core_file(pid: int) -> None:
+    """Let a crash, which is reported, leave no file: emulators write one of their own."""
+    import resource
+
+    with suppress(ProcessLookupError):  # it has crashed already
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+
+
 def _write(stream: IO[bytes], data: bytes) -> None:
     """Write a sample; a process that is gone is noticed where its output is read."""
-    try:
+    with suppress(OSError):
         stream.write(data)
         stream.flush()
-    except OSError:
-        return
 
 
 def _close(stream: IO[bytes]) -> None:
     """Close a pipe, whose other end may be gone with data in between."""
-    try:
+    with suppress(OSError):
         stream.close()
-    except OSError:
-        return
 
 
 def _bytes_of(tensor: Tensor, feeds: Mapping[str, Array]) -> bytes:

@@ -84,7 +84,7 @@ def check_softmax(op: Softmax, facts: Facts) -> None:
     _check_run(op, 8, facts)
     exponentials = facts.constant(op.exponentials, DType.INT32, (256,))
     facts.require(
-        exponentials[0] >= 1 and exponentials.min() >= 0,
+        bool(exponentials[0] >= 1 and exponentials.min() >= 0),
         "Exponentials must be >= 0, and that of 0 positive",
         int(exponentials.min()),
     )
@@ -121,7 +121,7 @@ def check_quantized(tensor: Tensor, facts: Facts) -> None:
     )
     scale = np.float32(0 if tensor.scale is None else tensor.scale)
     facts.require(
-        bool(np.isfinite(scale)) and scale > 0,
+        bool(np.isfinite(scale) and scale > 0),
         f"The scale of {tensor.name!r} is no positive float32 number",
         tensor.scale,
     )

@@ -151,12 +151,15 @@ class Facts:
         )
 
     def saturates(self, zero_point: int, bounds: tuple[int, int] | None = None) -> None:
-        """The first output holds what `saturate` makes: integers of 16 bits within `bounds`."""
-        dtype = self.integers(self.op.outputs[0])
+        """The first output holds what `saturate` makes: integers within `bounds`.
+
+        They have at most 16 bits, 32 where requantization is exact: float32 holds no more.
+        """
+        dtype = self.integers(self.op.outputs[0], 32 if self.program.exact else 16)
         self.zero_point(dtype, zero_point)
         low, high = bounds or (dtype.qmin, dtype.qmax)
         self.require(
-            dtype.qmin <= low <= high <= dtype.qmax, f"The bounds lie outside {dtype}", (low, high)
+            dtype.qmin <= low <= high <= dtype.qmax, f"Bounds must lie within {dtype}", (low, high)
         )
 
     def factor(self, value: float) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from toolchain.core.dtypes import DType
+from toolchain.numerics.elementary import UNARY
 from toolchain.program.checks.elementwise import check_quantized
 from toolchain.program.checks.float_movement import MOVEMENTS
 from toolchain.program.checks.float_windows import WINDOWS
@@ -132,7 +133,9 @@ def _broadcast(arrays: tuple[Array, ...]) -> tuple[int, ...]:
 
 def _unary(call: Call) -> Results:
     x = call.real(0)
-    # One element says whether the attributes can be evaluated.
+    for name in ("alpha", "beta", "gamma"):
+        call.number(name, 0.0)
+    # One element says whether the other attributes can be evaluated.
     one = Call(op=call.op, inputs=(np.ones(1, np.float32), *call.inputs[1:]))
     elementwise.OPS[call.op.op_type](one)
     return ((x.shape, DType.FLOAT32),)
@@ -325,7 +328,7 @@ def _gemm(call: Call) -> Results:
 
 
 ELEMENT_WISE: Mapping[str, Rule] = {
-    **dict.fromkeys(elementwise.UNARY, _unary),
+    **dict.fromkeys(UNARY, _unary),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Mean"), _fold),
     **dict.fromkeys((*_COMPARISONS, *_LOGICAL), _comparison),
     "Pow": _power,

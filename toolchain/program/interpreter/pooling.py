@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -103,16 +102,19 @@ def _ones(x: Array) -> tuple[int, ...]:
 
 
 def _counts(window: Window, extent: tuple[int, ...], include_pad: bool) -> NDArray[np.int64]:
-    """Elements of every window inside the input, or inside the input and its padding."""
-    if include_pad:
-        rank = len(extent)
-        extent = tuple(
-            begin + size + end
-            for begin, size, end in zip(window.pads[:rank], extent, window.pads[rank:], strict=True)
-        )
-        window = replace(window, pads=(0,) * (2 * rank))
-    inside = window.padded(np.ones((1, 1, *extent), np.int64), 0)
-    counts = np.zeros((1, 1, *window.output), np.int64)
-    for tap in window.taps(inside):
-        counts += tap
+    """Elements of every window inside the input, or inside the input and its padding: (output).
+
+    A window's count is the product of those along its axes, each of which is counted by itself.
+    """
+    rank = len(extent)
+    counts = np.ones((1,) * rank, np.int64)
+    for axis, size in enumerate(extent):
+        begin, end = window.pads[axis], window.pads[rank + axis]
+        first, last = (-begin, size + end) if include_pad else (0, size)
+        step, kernel = window.dilations[axis], window.kernel[axis]
+        corner = np.arange(window.output[axis], dtype=np.int64) * window.strides[axis] - begin
+        # Kernel elements before the first position inside, and before the first behind it.
+        before = np.clip(-((corner - first) // step), 0, kernel)
+        behind = np.clip(-((corner - last) // step), 0, kernel)
+        counts = counts * (behind - before).reshape(-1, *(1,) * (rank - 1 - axis))
     return counts

@@ -9,6 +9,7 @@ from toolchain.codegen.operands import Order, row_major
 
 if TYPE_CHECKING:
     from toolchain.codegen.calls import Argument
+    from toolchain.codegen.operands import Operand
     from toolchain.codegen.scope import Scope
     from toolchain.core.dtypes import Array
     from toolchain.program.records import FloatOp
@@ -49,3 +50,29 @@ def plain(op: FloatOp, index: int, scope: Scope) -> tuple[Argument, tuple[int, .
     rank = len(scope.tensor(op.inputs[index]).shape) if array is None else array.ndim
     found, shape, _ = argument(op, index, scope, row_major(rank))
     return found, shape
+
+
+def names(op: FloatOp) -> tuple[str, ...]:
+    """Names of all inputs, those of constants filled in, "" where one is left out."""
+    count = max(len(op.inputs), max(op.constants, default=-1) + 1)
+    plain = (*op.inputs, *("" for _ in range(count - len(op.inputs))))
+    return tuple(op.constants.get(index, name) for index, name in enumerate(plain))
+
+
+def read(op: FloatOp, index: int, scope: Scope) -> Operand:
+    """Input `index` as it lies in memory, where a constant is put, too."""
+    return scope.read(names(op)[index])
+
+
+def integers(op: FloatOp, index: int, scope: Scope) -> tuple[int, ...] | None:
+    """The integers of a constant input (axes, pads), None where it is left out.
+
+    Raises:
+        CompileError: LOWERING_FAILED if they are computed.
+    """
+    if not is_given(op, index):
+        return None
+    array = constant(op, index, scope)
+    if array is None:
+        raise scope.unsupported(op, f"{op.op_type} needs a constant as input {index}")
+    return tuple(int(item) for item in array.reshape(-1))
