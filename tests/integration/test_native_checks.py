@@ -119,12 +119,14 @@ def test_a_wrong_runner_fails_the_check(native: Any, plugins: Callable[..., Any]
     tensor = program["operations"][2]["outputs"][0]
     wrong = project.changed(check__samples=2).build(manager=plugins(board=Flipping(tensor)))
     (level,) = wrong.check.levels
-    assert (level.status, level.first, level.different) == (LevelStatus.DIFFERENT, tensor, 1)
+    assert level.status is LevelStatus.DIFFERENT
+    assert (level.first.tensor, level.first.different, level.first.right) == (tensor, 1, "a")
     assert level.samples == 1, "the first difference is enough"
     (row,) = (row for row in wrong.check.rows if not row.passed)
     assert (row.comparison, row.tensor, row.value) == ("reference-board", tensor, 1.0)
     assert not wrong.check.passed
-    assert (project.output / "riscv.failed").is_dir()
+    page = (project.output / "riscv.failed" / "report.md").read_text()
+    assert "A follows the rule, B does not" in page
 
 
 def test_missing_tools_make_the_check_incomplete(

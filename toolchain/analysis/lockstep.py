@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from toolchain.analysis.divergence import Held, explain, steps, storage_of
+from toolchain.core.divergence import Divergence
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress
 from toolchain.core.runner import Runner
@@ -23,17 +26,14 @@ class Lockstep:
         samples: Samples compared.
         tensors: Tensors compared of each.
         elements: Elements compared, of all samples.
-        sample: The sample in which a difference was found first; None for none.
-        first: The first tensor of it that differs, in the order of the program.
-        different: Its elements that differ.
+        first: The first tensor that differs, in the order of the program, of the first sample in
+            which one does; the reference is "a".
     """
 
     samples: int
     tensors: int
     elements: int
-    sample: int | None = None
-    first: str | None = None
-    different: int = 0
+    first: Divergence | None = None
 
 
 def compare_in_lockstep(
@@ -43,34 +43,37 @@ def compare_in_lockstep(
 
     NaN in float islands counts as equal to NaN: its bits are not specified.
     """
-    written = [name for op in program.operations for name in op.outputs if name]
-    names = tuple(dict.fromkeys((*written, *program.outputs)))
+    tensors = [step for step in steps(program) if step.op is not None]
+    names = [step.tensor for step in tensors]
     reference = Interpreter(program)
     elements = 0
     with progress.task("check", count) as advance:
         for index in range(count):
             feeds = samples.batch(index)
-            expected = reference.run(feeds, names)
-            found = runner.run(feeds)
+            expected = {**feeds, **reference.run(feeds, names)}
+            found = {**feeds, **runner.run(feeds)}
             elements += sum(expected[name].size for name in names)
-            first = next((name for name in names if _different(name, expected, found)), None)
-            if first is not None:
-                return Lockstep(
-                    samples=index + 1,
-                    tensors=len(names),
-                    elements=elements,
-                    sample=index,
-                    first=first,
-                    different=_different(first, expected, found),
-                )
+            for step in tensors:
+                mask = _different(expected[step.tensor], found[step.tensor])
+                if mask.any():
+                    runs = (_held(program, expected), _held(program, found))
+                    first = explain(program, step, *runs, mask)
+                    return Lockstep(
+                        samples=index + 1, tensors=len(names), elements=elements, first=first
+                    )
             advance(1)
     return Lockstep(samples=count, tensors=len(names), elements=elements)
 
 
-def _different(name: str, expected: Mapping[str, Array], found: Mapping[str, Array]) -> int:
-    """Elements of one tensor that differ."""
-    one, other = expected[name], found[name]
+def _different(one: Array, other: Array) -> NDArray[np.bool_]:
+    """Elements whose bits differ."""
     if one.dtype.kind == "f":
         same = (one == other) & (np.signbit(one) == np.signbit(other))
-        return int(np.count_nonzero(~(same | (np.isnan(one) & np.isnan(other)))))
-    return int(np.count_nonzero(one != other))
+        return np.asarray(~(same | (np.isnan(one) & np.isnan(other))), np.bool_)
+    return np.asarray(one != other, np.bool_)
+
+
+def _held(program: Program, run: Mapping[str, Array]) -> dict[str, Held]:
+    return {
+        name: Held(array=array, storage=storage_of(program, name)) for name, array in run.items()
+    }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from toolchain.core.divergence import Divergence
 from toolchain.errors import Problem
 
 
@@ -184,8 +185,8 @@ class CheckLevel:
         samples: Samples compared.
         tensors: Tensors compared of each.
         elements: Elements compared, of all samples.
-        first: The first tensor that differs, in the order of the program; None for none.
-        different: Its elements that differ.
+        first: The first tensor that differs, in the order of the program, explained; the reference
+            is "a". None for none.
         missing: Why it was not executed.
     """
 
@@ -195,8 +196,7 @@ class CheckLevel:
     samples: int = 0
     tensors: int = 0
     elements: int = 0
-    first: str | None = None
-    different: int = 0
+    first: Divergence | None = None
     missing: tuple[Problem, ...] = ()
 
 

@@ -30,7 +30,7 @@ def difference_lines(report: DifferenceReport) -> tuple[str, ...]:
             names = ", ".join(sample.missing[:8]) + (", ..." if len(sample.missing) > 8 else "")
             lines.append(f"  not compared ({len(sample.missing)}): {names}")
         if sample.first is not None:
-            lines += [f"  {line}" for line in _explained(sample.first)]
+            lines += [f"  {line}" for line in divergence_lines(sample.first)]
     return tuple(lines)
 
 
@@ -94,7 +94,7 @@ def _extent(sample: SampleDifference) -> str:
     return f"{compared} compared, {len(sample.rows)} differ" if sample.rows else f"{compared} equal"
 
 
-def _explained(first: Divergence) -> Iterator[str]:
+def divergence_lines(first: Divergence) -> Iterator[str]:
     """The first difference in sentences."""
     yield f"first difference: {_operation(first)}"
     yield (

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from toolchain.core.reports import LevelStatus
 from toolchain.render import cost, tables
 from toolchain.render.analysis import headline, verdict
+from toolchain.render.divergence import divergence_lines
 from toolchain.render.figures import count, percent, plural, real, scores, size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toolchain.core.reports import (
         AccuracyReport,
         CheckLevel,
@@ -181,7 +184,11 @@ def _check(result: TargetResult) -> Section | None:
     return Section(
         stage="check",
         status=_status(result, "check") if report.passed else Status.FAILED,
-        lines=(_compared(report), *map(_executed, report.levels)),
+        lines=(
+            _compared(report),
+            *map(_executed, report.levels),
+            *(line for level in report.levels for line in _parting(level)),
+        ),
         tables=(tables.checks(report.rows),) if report.rows else (),
     )
 
@@ -204,10 +211,13 @@ def _executed(level: CheckLevel) -> str:
     scale = f"{plural(level.tensors, 'tensor')}, {plural(level.samples, 'sample')}"
     if level.status is LevelStatus.EQUAL:
         return f"{level.runner}: {level.elements} elements equal to the reference ({scale})"
-    return (
-        f"{level.runner}: differs from the reference first in `{level.first}`, in "
-        f"{plural(level.different, 'element')} ({scale})"
-    )
+    return f"{level.runner}: differs from the reference ({scale})"
+
+
+def _parting(level: CheckLevel) -> Iterator[str]:
+    if level.first is not None:
+        yield f"A is the reference, B is {level.runner}"
+        yield from divergence_lines(level.first)
 
 
 def _compared(report: CheckReport) -> str:

@@ -30,6 +30,28 @@ static inline int32_t source(const tc_float_conv_params *p, int32_t axis, int32_
     return at >= 0 && at < w->in[axis] ? at : -1;
 }
 
+/* What kernel column k meets in one line of the input, from output `first` on; 0 outside. */
+static void gather_line(const tc_float_conv_params *p, const float *line, int32_t k, int32_t first,
+                        int32_t count, float *row)
+{
+    const tc_window *w = &p->window;
+    if (p->transposed) {
+        for (int32_t i = 0; i < count; i++) {
+            const int32_t at = source(p, 2, first + i, k);
+            row[i] = at < 0 ? 0 : line[at];
+        }
+        return;
+    }
+    const int32_t step = w->stride[2];
+    const int32_t at = first * step + k * w->dilation[2] - w->pad[2];
+    const int32_t begin = at < 0 ? (-at + step - 1) / step : 0;
+    const int32_t end = at < w->in[2] ? tc_min(count, (w->in[2] - 1 - at) / step + 1) : 0;
+    memset(row, 0, sizeof(float) * (size_t)count);
+    for (int32_t i = begin; i < end; i++) {
+        row[i] = line[(ptrdiff_t)i * step + at];
+    }
+}
+
 /* What kernel position k of one input channel meets at some output positions; 0 outside. */
 static void gather_row(const tc_float_conv_params *p, const float *plane, int32_t k, int32_t first,
                        int32_t count, float *row)
@@ -46,10 +68,7 @@ static void gather_row(const tc_float_conv_params *p, const float *plane, int32_
             memset(row, 0, sizeof(float) * (size_t)run);
         } else {
             const float *from = plane + ((ptrdiff_t)d * w->in[1] + h) * w->in[2];
-            for (int32_t i = 0; i < run; i++) {
-                const int32_t at = source(p, 2, column + i, k % w->kernel[2]);
-                row[i] = at < 0 ? 0 : from[at];
-            }
+            gather_line(p, from, k % w->kernel[2], column, run, row);
         }
         row += run;
         first += run;

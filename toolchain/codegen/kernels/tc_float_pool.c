@@ -82,6 +82,9 @@ static int32_t counted(const tc_float_pool_params *p, int32_t axis, int32_t corn
     const tc_window *w = &p->window;
     const int32_t begin = p->count_include_pad ? -w->pad[axis] : 0;
     const int32_t end = w->in[axis] + (p->count_include_pad ? p->pad_end[axis] : 0);
+    if (corner >= begin && corner + (w->kernel[axis] - 1) * w->dilation[axis] < end) {
+        return w->kernel[axis];
+    }
     int32_t count = 0;
     for (int32_t k = 0; k < w->kernel[axis]; k++) {
         const int32_t at = corner + k * w->dilation[axis];

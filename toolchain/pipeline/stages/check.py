@@ -12,7 +12,7 @@ from toolchain.analysis.forms import forms_of
 from toolchain.core.artifacts import CompiledArtifact
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
-from toolchain.core.reports import AccuracyReport, CheckLevel, CheckReport, CheckRow, LevelStatus
+from toolchain.core.reports import AccuracyReport, CheckLevel, CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
@@ -151,14 +151,14 @@ def _with_levels(check: CheckReport, levels: tuple[CheckLevel, ...]) -> CheckRep
     rows = tuple(
         CheckRow(
             comparison=f"reference-{level.runner}",
-            tensor=level.first or "",
+            tensor=level.first.tensor,
             metric="exact",
-            value=float(level.different),
+            value=float(level.first.different),
             limit=0.0,
             passed=False,
         )
         for level in levels
-        if level.status is LevelStatus.DIFFERENT
+        if level.first is not None
     )
     return replace(
         check,

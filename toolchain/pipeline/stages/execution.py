@@ -94,5 +94,4 @@ def _level(
         tensors=found.tensors,
         elements=found.elements,
         first=found.first,
-        different=found.different,
     )

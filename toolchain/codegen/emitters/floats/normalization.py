@@ -130,8 +130,6 @@ def emit_groups(op: FloatOp, scope: Scope, *, instance: bool) -> None:
 
 def emit_batchnorm(op: FloatOp, scope: Scope) -> None:
     """Normalization by given means and variances."""
-    if integer(op, "training_mode", 0):
-        raise scope.unsupported(op, "BatchNormalization in training mode")
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
     along = runs(x, 1)

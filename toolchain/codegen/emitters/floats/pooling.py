@@ -26,8 +26,6 @@ _POOL = Kernel("tc_float_pool")
 
 def emit_pool(op: FloatOp, scope: Scope, *, is_mean: bool) -> None:
     """Largest or mean element of every window."""
-    if len(op.outputs) > 1:
-        raise scope.unsupported(op, "indices of the largest elements", op.outputs[1])
     kernel = integers(op, "kernel_shape")
     rank = len(kernel)
     x = scope.read(op.inputs[0], row_major(rank + 2))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.codegen.calls import Kernel
 from toolchain.codegen.emitters.floats.attributes import integer, integers
-from toolchain.codegen.emitters.floats.inputs import constant, is_given
+from toolchain.codegen.emitters.floats.inputs import integers as constant_integers
 from toolchain.codegen.emitters.floats.runs import number_type, runs
 from toolchain.codegen.literals import Fields, Word
 from toolchain.codegen.loops import Strides, loops
@@ -29,10 +29,7 @@ _CUMSUM = Kernel("tc_float_cumsum", in_place=True)
 
 def emit_reduction(op: FloatOp, scope: Scope, *, kind: str) -> None:
     """Reduction over the axes of input 1 or of the attribute `axes`; over all without any."""
-    found = constant(op, 1, scope)
-    if found is None and is_given(op, 1):
-        raise scope.unsupported(op, "axes that are computed", op.inputs[1])
-    axes = integers(op, "axes") if found is None else tuple(int(axis) for axis in found.ravel())
+    axes = constant_integers(op, 1, scope) or integers(op, "axes")
     rank = len(scope.tensor(op.inputs[0]).shape)
     if not axes and not integer(op, "noop_with_empty_axes", 0):
         axes = tuple(range(rank))
@@ -80,14 +77,12 @@ def emit_arg(op: FloatOp, scope: Scope, *, smallest: bool) -> None:
 
 def emit_cumsum(op: FloatOp, scope: Scope) -> None:
     """Partial sums along the axis in input 1."""
-    axis = constant(op, 1, scope)
-    if axis is None:
-        raise scope.unsupported(op, "an axis that is computed", op.inputs[1])
+    (axis,) = constant_integers(op, 1, scope) or (0,)
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
     fields: Fields = {
         "type": number_type(op, op.inputs[0], scope),
-        **runs(x, int(axis.ravel()[0])),
+        **runs(x, axis),
         "reverse": integer(op, "reverse", 0),
         "exclusive": integer(op, "exclusive", 0),
     }

@@ -10,8 +10,7 @@ import numpy as np
 
 from toolchain.codegen.calls import Kernel
 from toolchain.codegen.emitters.floats.attributes import integer, integers, number, text
-from toolchain.codegen.emitters.floats.inputs import constant, is_given
-from toolchain.codegen.emitters.floats.runs import number_type
+from toolchain.codegen.emitters.floats.inputs import constant
 from toolchain.codegen.emitters.movement import OUTSIDE, take
 from toolchain.codegen.literals import Fields
 from toolchain.codegen.operands import Operand
@@ -51,10 +50,7 @@ class _Axis:
 
 def emit_resize(op: FloatOp, scope: Scope) -> None:
     """Nearest elements are taken; others are summed, one axis after the other."""
-    if integer(op, "antialias", 0):
-        raise scope.unsupported(op, "Resize with antialias")
     x = scope.read(op.inputs[0])
-    number_type(op, op.inputs[0], scope)
     cropped = text(op, "coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize"
     axes = [
         axis
@@ -100,8 +96,6 @@ def _axes(op: FloatOp, shape: tuple[int, ...], scope: Scope) -> list[_Axis]:
     else:
         raise scope.unsupported(op, "scales or sizes that are computed")
     cropped = text(op, "coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize"
-    if cropped and region is None and is_given(op, 1):
-        raise scope.unsupported(op, "a region that is computed")
     edges = [0.0] * len(axes) + [1.0] * len(axes)
     if cropped and region is not None:
         edges = [float(edge) for edge in region]

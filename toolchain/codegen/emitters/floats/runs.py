@@ -24,6 +24,6 @@ def runs(x: Operand, axis: int) -> Fields:
 def number_type(op: FloatOp, name: str, scope: Scope) -> Word:
     """The `tc_type` of a tensor of float32 or integers; others have no kernels."""
     dtype = scope.tensor(name).dtype
-    if dtype in {DType.FLOAT16, DType.FLOAT64}:
+    if dtype is DType.FLOAT64:
         raise scope.unsupported(op, f"{op.op_type} of {dtype}", dtype)
     return scope.element(name)
