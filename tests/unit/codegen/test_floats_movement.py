@@ -202,8 +202,10 @@ def test_top_k() -> None:
                 more = {"largest": largest, "axis": 1 if x.ndim == 3 else 0}
                 cases.append(float_case("TopK", x, ints(count), constants=(1,), outputs=2, **more))
         for dtype in TYPES:
-            x = rng.integers(0, 2, (2, 9)).astype(dtype)
-            cases.append(float_case("TopK", x, ints(3), constants=(1,), outputs=2, largest=largest))
+            few = rng.integers(0, 2, (2, 9)).astype(dtype)
+            cases.append(
+                float_case("TopK", few, ints(3), constants=(1,), outputs=2, largest=largest)
+            )
     limits = np.array([np.iinfo(np.int64).min, -1, 0, np.iinfo(np.int64).max])
     cases.append(float_case("TopK", limits, ints(2), constants=(0, 1), outputs=2, largest=0))
     cases.append(float_case("TopK", special, ints(2), constants=(1,)))
