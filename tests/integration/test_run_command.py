@@ -107,6 +107,30 @@ def test_a_dump(command: Callable[..., Any], built: Any, tmp_path: Path) -> None
         assert list(stored.shape) == tensor["shape"]
 
 
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_test_data_that_onnxruntime_agrees_with(
+    command: Callable[..., Any], built: Any, tmp_path: Path, runner: str
+) -> None:
+    file, folder = built.folder / "one.npy", tmp_path / "tests"
+    words = ("run", built.target, "-i", file, "-i", file, "--runner", runner)
+    answer = command(*words, "--export-tests", folder, "--format", "json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["tests"] == str(folder)
+    (model,) = folder.glob("*.onnx")
+    session = onnxruntime.InferenceSession(str(model))
+    for number in range(2):
+        data = folder / f"test_data_set_{number}"
+        assert sorted(path.name for path in data.iterdir()) == ["input_0.pb", "output_0.pb"]
+        read = [onnx.load_tensor(data / f"{kind}_0.pb") for kind in ("input", "output")]
+        assert [tensor.name for tensor in read] == ["x", "logits"]
+        given, expected = map(numpy_helper.to_array, read)
+        (actual,) = session.run(None, {"x": given})
+        assert expected.dtype == actual.dtype
+        np.testing.assert_allclose(actual, expected, atol=0.05)
+    again = command(*words, "--export-tests", folder, "--format", "json")
+    assert (again.code, again.problems[0]["code"]) == (7, Code.NOT_WRITABLE)
+
+
 def test_the_build_s_preprocessing(project: Any) -> None:
     folder = project.folder / "images"
     folder.mkdir()
@@ -173,6 +197,11 @@ def test_several_inputs(project: Any, make_model: Callable[..., Any]) -> None:
         (np.full((3, 8, 8), np.nan, np.float32), Code.DATA_NOT_FINITE),
         (np.zeros((3, 8, 8), np.complex64), Code.DATA_DTYPE),
         (np.array("text"), Code.DATA_SHAPE),
+        (np.zeros((0, 8, 8), np.float32), Code.DATA_SHAPE),
+        (np.zeros((), np.float32), Code.DATA_SHAPE),
+        (np.full((3, 8, 8), np.inf, np.float32), Code.DATA_NOT_FINITE),
+        (np.full((3, 8, 8), 1e300, np.float64), Code.DATA_NOT_FINITE),
+        (np.full((3, 8, 8), "a"), Code.DATA_DTYPE),
     ],
 )
 def test_samples_that_do_not_fit(built: Any, array: Any, code: Code) -> None:
@@ -195,6 +224,11 @@ def test_objects_are_never_unpickled(
         (["-i", "nowhere.npy"], Code.DATA_NOT_FOUND, 4),
         (["-i", "other=one.npy"], Code.UNKNOWN_NAME, 2),
         (["-i", "config.json"], Code.DATA_UNREADABLE, 4),
+        (["-i", "empty.npy"], Code.DATA_UNREADABLE, 4),
+        (["-i", "short.npy"], Code.DATA_UNREADABLE, 4),
+        (["-i", "."], Code.DATA_NOT_FOUND, 4),
+        (["-i", "x="], Code.DATA_NOT_FOUND, 4),
+        (["-i", "image.png"], Code.DATA_SHAPE, 4),
         (["-i", "one.npy", "--runner", "board"], Code.BAD_USAGE, 2),
         ([], Code.BAD_USAGE, 2),
     ],
@@ -208,6 +242,9 @@ def test_bad_words(
     exit_code: int,
 ) -> None:
     monkeypatch.chdir(built.folder)
+    Path("empty.npy").touch()
+    Path("short.npy").write_bytes(Path("one.npy").read_bytes()[:200])
+    Image.new("RGB", (9, 5)).save("image.png")
     answer = command("run", built.target, *words, "--format", "json")
     assert answer.code == exit_code
     assert answer.problems[0]["code"] == code

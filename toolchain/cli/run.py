@@ -16,9 +16,17 @@ InputsOption = Annotated[
 DumpOption = Annotated[
     Path | None, typer.Option(help="Write outputs and every layer's tensors here, as .npy.")
 ]
+TestsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write the model and each sample's inputs and outputs here, as onnx_test_runner and "
+        "boards' runtimes read them.",
+    ),
+]
 
 
-def run(
+def run(  # noqa: PLR0913 - one parameter per option
     *,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="A target's folder, as build/NAME/riscv.")
@@ -32,6 +40,7 @@ def run(
         ),
     ] = "reference",
     dump: DumpOption = None,
+    export_tests: TestsOption = None,
     form: FormatOption = Format.TEXT,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -41,6 +50,7 @@ def run(
     from toolchain.pipeline.execute import RunRequest, run_samples
     from toolchain.pipeline.feeding import named_samples
     from toolchain.pipeline.published import open_published
+    from toolchain.pipeline.runner_tests import RunnerTests
     from toolchain.plugin.manager import PluginManager
     from toolchain.render.figures import plural
     from toolchain.render.runs import output_tables, summarize
@@ -54,6 +64,9 @@ def run(
         layers=dump is not None,
     )
     files = None if dump is None else Dump(dump, published, runner=runner)
+    tests = None
+    if export_tests is not None:
+        tests = RunnerTests(export_tests, published, request.runner)
     shown = []
     for found in run_samples(request, PluginManager.load(), speak.progress()):
         outputs = [
@@ -63,8 +76,16 @@ def run(
         shown.append((found.sample, outputs))
         if files is not None:
             files.add(found)
+        if tests is not None:
+            tests.add(found)
     speak.tables(output_tables(shown))
     samples = [{"sample": sample, "outputs": outputs} for sample, outputs in shown]
-    answer = {"target": published.target, "runner": runner, "samples": samples, "dump": dump}
+    answer = {
+        "target": published.target,
+        "runner": runner,
+        "samples": samples,
+        "dump": dump,
+        "tests": export_tests,
+    }
     line = f"{published.target}, {runner}: {plural(len(shown), 'sample')}"
     speak.answer(answer, line if dump is None else str(dump / INDEX))

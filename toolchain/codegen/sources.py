@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-_INCLUDE = re.compile(r'^#include "(\w+)\.h"', re.MULTILINE)
+INCLUDE = re.compile(r'^#include "(\w+)\.h"', re.MULTILINE)
+"""Names of headers that a C file includes, without their endings."""
 
 
 @cache
@@ -32,5 +33,5 @@ def kernel_files(headers: Iterable[str]) -> dict[str, str]:
             text = kernel_source(name)
             if text is not None and name not in found:
                 found[name] = text
-                open_stems.extend(_INCLUDE.findall(text))
+                open_stems.extend(INCLUDE.findall(text))
     return dict(sorted(found.items()))

@@ -74,6 +74,17 @@ def check_problems(built: KitBuild) -> Iterator[str]:
             )
 
 
+def runner_problems(built: KitBuild) -> Iterator[str]:
+    """Compiled forms that compute something else than the reference."""
+    check = built.result.check
+    for level in () if check is None else check.levels:
+        if level.first is not None:
+            yield (
+                f"{level.runner}: differs from the reference first in {level.first.tensor}, in "
+                f"{level.first.different} of {level.first.elements} elements"
+            )
+
+
 def saved_problems(bench: Bench, built: KitBuild) -> Iterator[str]:
     """Where the program on disk is not the one that the QDQ model is lowered to."""
     request = LowerRequest(target=bench.spec, graph=read_view(built.qdq), name=built.stem)

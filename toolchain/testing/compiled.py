@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.codegen.generate import generate
-from toolchain.codegen.sources import kernel_files, kernel_source
+from toolchain.codegen.sources import INCLUDE, kernel_files, kernel_source
 from toolchain.codegen.writer import Writer
 from toolchain.core.dtypes import Array
 from toolchain.program.interpreter import Interpreter
@@ -25,7 +25,7 @@ from toolchain.program.records import Program
 COMPILER = shutil.which("cc")
 WARNINGS = "-Wall -Wextra -Wconversion -Wpedantic -Werror".split()
 SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
-FLAGS = ["-std=c99", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", *WARNINGS, *SANITIZERS]
+FLAGS = ["-std=c99", "-O1", "-ffp-contract=off", "-fno-strict-aliasing", *WARNINGS]
 
 
 @cache
@@ -33,7 +33,7 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="tc-codegen-"))
 
 
-def _run(command: list[str], folder: Path, given: bytes = b"") -> bytes:
+def run_command(command: list[str], folder: Path | None = None, given: bytes = b"") -> bytes:
     """What a command writes; AssertionError with what it says if it fails."""
     done = subprocess.run(  # noqa: S603 - the compiler found on the path, and what it made
         command,
@@ -48,43 +48,53 @@ def _run(command: list[str], folder: Path, given: bytes = b"") -> bytes:
     return done.stdout
 
 
-def _compile(sources: Mapping[str, str], name: str) -> Path:
+def _compile(sources: Mapping[str, str], name: str, sanitizers: Sequence[str]) -> Path:
     """The object file of `name`, compiled once for each content of all `sources`."""
     text = "\0".join(f"{key}\0{value}" for key, value in sorted(sources.items()))
-    folder = _folder() / hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()[:16]
+    text += "\0".join(("", name, *sanitizers))
+    folder = _folder() / hashlib.sha256(text.encode()).hexdigest()[:16]
     result = folder / "object.o"
     if not result.exists():
         folder.mkdir()
         for key, value in sources.items():
             (folder / key).write_text(value)
-        command = [str(COMPILER), *FLAGS, "-DTC_MODEL=model", "-c", name, "-o", result.name]
-        _run(command, folder)
+        command = [str(COMPILER), *FLAGS, *sanitizers, "-DTC_MODEL=model", "-c", name]
+        run_command([*command, "-o", result.name], folder)
     return result
 
 
-def executable(program: Program, *, workers: int = 1) -> Path:
-    """The program as an executable that reads samples and writes outputs and layers."""
+def _with_headers(name: str, text: str, more: Mapping[str, str]) -> dict[str, str]:
+    """A C file with the headers of kernels that it includes, and `more` headers."""
+    texts = {name: text, **more}
+    stems = [stem for item in texts.values() for stem in INCLUDE.findall(item)]
+    kernels = kernel_files(stem for stem in stems if f"{stem}.h" not in more)
+    return {**{key: item for key, item in kernels.items() if key.endswith(".h")}, **texts}
+
+
+def executable(
+    program: Program,
+    *,
+    workers: int = 1,
+    main: str | None = None,
+    sanitizers: Sequence[str] = SANITIZERS,
+) -> Path:
+    """The program as an executable; `main` takes the place of the one that `run_in_c` feeds."""
     generated = generate(program, workers=workers)
     model = Writer(generated, "model").files()
     kernels = kernel_files(["tc_model", *(call.kernel.header for call in generated.calls)])
-    headers = {name: text for name, text in kernels.items() if name.endswith(".h")}
     own = {name: text for name, text in model.items() if name.endswith(".h")}
-    objects = [_compile({**headers, "main.c": kernel_source("main.c") or ""}, "main.c")]
-    objects += [
-        _compile({**headers, name: text}, name)
-        for name, text in kernels.items()
-        if name.endswith(".c")
-    ]
-    objects += [
-        _compile({**headers, **own, name: text}, name)
-        for name, text in model.items()
+    files = {"main.c": main or kernel_source("main.c") or "", **kernels, **model}
+    objects = [
+        _compile(_with_headers(name, text, own if name in model else {}), name, sanitizers)
+        for name, text in files.items()
         if name.endswith(".c")
     ]
     key = hashlib.sha256("".join(map(str, objects)).encode()).hexdigest()[:16]
     result = _folder() / f"model-{key}"
     if not result.exists():
-        command = [str(COMPILER), *SANITIZERS, *map(str, objects), "-o", str(result), "-lm"]
-        _run(command, _folder())
+        libraries = ["-lm", "-lpthread"]
+        command = [str(COMPILER), *sanitizers, *map(str, objects), "-o", str(result), *libraries]
+        run_command(command, _folder())
     return result
 
 
@@ -92,7 +102,7 @@ def run_in_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) 
     """Every tensor that operations of the program write, as C computes it."""
     generated = generate(program, workers=workers)
     raw = b"".join(np.ascontiguousarray(feeds[name]).tobytes() for name in program.inputs)
-    output = _run([str(executable(program, workers=workers)), "--layers"], _folder(), raw)
+    output = run_command([str(executable(program, workers=workers)), "--layers"], given=raw)
     layers = [name for step in generated.steps for name in step.results]
     found: dict[str, Array] = {}
     at = 0
@@ -107,9 +117,9 @@ def run_in_c(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) 
     return found
 
 
-def assert_same(program: Program, feeds: Mapping[str, Array]) -> None:
+def assert_same(program: Program, feeds: Mapping[str, Array], *, workers: int = 1) -> None:
     """C and the reference interpreter agree in every bit of every tensor."""
-    computed = run_in_c(program, feeds)
+    computed = run_in_c(program, feeds, workers=workers)
     expected = Interpreter(program, threads=1).run(feeds, list(computed))
     for name, array in computed.items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name, strict=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from toolchain.core.dtypes import DType
+from toolchain.core.reports import LevelStatus
 from toolchain.errors import Code, ConfigError, ToolchainError, UnsupportedOpError
 from toolchain.graph.view import read_view
 from toolchain.plugin.manager import PluginManager
@@ -175,6 +176,16 @@ class TargetConformance:
     def test_forms_agree(self, built: Built, model: str) -> None:
         """The build's own check passes: float, QDQ and integer program agree."""
         _report(artifacts.check_problems(built[model]))
+
+    def test_runners_equal_the_reference(self, bench: Bench) -> None:
+        """Every compiled form that can be executed here computes what the reference does."""
+        name = self.models[-1]
+        made = bench.build(f"{name}-native", MODELS[name], {"compile.sources": True})
+        check = made.result.check
+        levels = () if check is None else check.levels
+        if all(level.status is LevelStatus.MISSING for level in levels):
+            pytest.skip("there is nothing here that executes a compiled form")
+        _report(artifacts.runner_problems(made))
 
     def test_saved_program_is_the_lowered_one(self, bench: Bench, built: Built, model: str) -> None:
         """The program on disk computes every tensor as the one in memory does, to the bit."""

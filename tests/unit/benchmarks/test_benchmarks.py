@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tc_target_riscv.cost import CALIBRATED
+from toolchain.codegen.native.tools import host_compiler, riscv_compiler, riscv_emulator
+from toolchain.errors import Problem
 from toolchain.program.cost import cost_report
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +40,13 @@ def output_of(script, *arguments):
 )
 def test_every_benchmark_prints_its_ratio(script, arguments, printed):
     assert re.search(printed, output_of(script, *arguments))
+
+
+def test_vectors_take_fewer_instructions():
+    for tool in (host_compiler(), riscv_compiler(), riscv_emulator()):
+        if isinstance(tool, Problem):
+            pytest.skip(tool.message)
+    assert re.search(r"quickstart +128 .* ok ", output_of("vectors.py", "--vlen", "128"))
 
 
 def test_threads_limit_the_cores():

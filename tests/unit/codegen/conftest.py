@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from toolchain.codegen.native.build import build_executable
 from toolchain.codegen.native.tools import (
     Compiler,
     Emulator,
@@ -12,6 +15,7 @@ from toolchain.codegen.native.tools import (
     riscv_compiler,
     riscv_emulator,
 )
+from toolchain.codegen.project import write_project
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Rounding
 from toolchain.errors import Problem
@@ -108,3 +112,23 @@ def emulator() -> Emulator:
     if isinstance(found, Problem):
         pytest.skip(found.message)
     return found
+
+
+def built(program: Program, compiler: Compiler, folder: Path) -> str:
+    write_project(program, folder, "net")
+    build_executable(folder, compiler, folder / "net")
+    return str(folder / "net")
+
+
+@pytest.fixture(scope="session")
+def host_program(program: Program, host: Compiler, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The program, built for this machine."""
+    return built(program, host, tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="session")
+def riscv_program(
+    program: Program, riscv: Compiler, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The program, built for RISC-V with vectors."""
+    return built(program, riscv, tmp_path_factory.mktemp("riscv"))

@@ -9,7 +9,7 @@ from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Rounding
 from toolchain.errors import CompileError
 from toolchain.program.records import FloatOp, Program, Tensor
-from toolchain.testing.compiled import COMPILER
+from toolchain.testing.compiled import COMPILER, run_in_c
 from toolchain.testing.float_cases import assert_float_ops, float_case
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
@@ -217,6 +217,32 @@ def test_scatter_in_the_order_of_the_indices() -> None:
         ),
     ]
     assert_float_ops(*cases)
+
+
+def test_numbers_that_mean_nothing_stay_within_the_memory() -> None:
+    """The interpreter refuses them; C takes the nearest index, and 0 for the integer."""
+    shapes = {"x": (4,), "i": (3,), "d": (3,), "g": (3,), "q": (3,), "r": (3,), "s": (4,)}
+    types = {name: DType.FLOAT32 if name in "xgs" else DType.INT64 for name in shapes}
+    program = Program(
+        name="outside",
+        rounding=Rounding.HALF_EVEN,
+        inputs=("x", "i", "d"),
+        outputs=("g", "q", "r", "s"),
+        tensors={n: Tensor(name=n, dtype=types[n], shape=shapes[n]) for n in shapes},
+        constants={},
+        operations=(
+            FloatOp(name="gather", op_type="Gather", inputs=("x", "i"), outputs=("g",)),
+            FloatOp(name="div", op_type="Div", inputs=("i", "d"), outputs=("q",)),
+            FloatOp(name="pow", op_type="Pow", inputs=("d", "i"), outputs=("r",)),
+            FloatOp(name="put", op_type="ScatterElements", inputs=("x", "i", "g"), outputs=("s",)),
+        ),
+    )
+    x = np.array([10, 11, 12, 13], np.float32)
+    found = run_in_c(program, {"x": x, "i": ints(99, -2, -99), "d": ints(0, 3, -1)})
+    np.testing.assert_array_equal(found["g"], [13, 12, 10])
+    np.testing.assert_array_equal(found["q"], [0, 0, 99])
+    np.testing.assert_array_equal(found["r"], [0, 0, 0])
+    np.testing.assert_array_equal(found["s"], x)
 
 
 @pytest.mark.parametrize("op_type", ["Slice", "Pad", "Split", "Trilu"])

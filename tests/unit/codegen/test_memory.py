@@ -165,3 +165,23 @@ def test_wider_outputs_and_those_that_are_read_again_are_no_replacement() -> Non
 def test_nothing_at_all() -> None:
     plan = plan_memory([], frozenset())
     assert (plan.arena_bytes, plan.bound_bytes, dict(plan.offsets)) == (0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "shared"),
+    [
+        ((1, 4, 4, 4), (0, 1, 2, 3), True),
+        ((4, 4, 4), (0, 1, 2), True),
+        ((4, 4, 4), (1, 2, 0), False),
+        ((1, 4, 4, 4), (0, 2, 3, 1), False),
+        ((1, 64, 1, 1), (0, 1, 2, 3), False),
+    ],
+)
+def test_an_output_takes_the_place_of_an_input_that_lies_alike(
+    shape: tuple[int, ...], order: tuple[int, ...], shared: bool
+) -> None:
+    x = Operand(buffer="x", dtype=DType.INT8, shape=shape, order=order)
+    y = Operand(buffer="y", dtype=DType.INT8, shape=(1, 4, 4, 4), order=(0, 1, 2, 3))
+    calls = [call("first", (), (x,)), call("second", (x,), (y,), IN_PLACE)]
+    plan = plan_memory(calls, frozenset())
+    assert (plan.offsets["x"] == plan.offsets["y"]) is shared

@@ -138,14 +138,10 @@ def test_two_models_live_in_one_firmware(program, feeds, tmp_path: Path) -> None
     assert done.returncode == 0
 
 
-def test_a_dump_holds_every_tensor(program, feeds, host, tmp_path: Path) -> None:
-    from toolchain.codegen.native.build import build_executable
-
-    write_project(program, tmp_path / "project", "net")
-    build_executable(tmp_path / "project", host, tmp_path / "net")
+def test_a_dump_holds_every_tensor(program, feeds, host_program, tmp_path: Path) -> None:
     folder = tmp_path / "dump"
     folder.mkdir()
-    subprocess.run([tmp_path / "net", "--dump", folder], input=feeds["x"].tobytes() * 2, check=True)
+    subprocess.run([host_program, "--dump", folder], input=feeds["x"].tobytes() * 2, check=True)
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     assert (index["format"], index["version"], index["runner"]) == ("tc-dump", 1, "board")
     (sample,) = index["samples"]
@@ -159,13 +155,9 @@ def test_a_dump_holds_every_tensor(program, feeds, host, tmp_path: Path) -> None
         np.testing.assert_array_equal(array, expected[row["name"]], strict=True)
 
 
-def test_a_dump_needs_its_folder(program, feeds, host, tmp_path: Path) -> None:
-    from toolchain.codegen.native.build import build_executable
-
-    write_project(program, tmp_path / "project", "net")
-    build_executable(tmp_path / "project", host, tmp_path / "net")
+def test_a_dump_needs_its_folder(feeds, host_program, tmp_path: Path) -> None:
     done = subprocess.run(
-        [tmp_path / "net", "--dump", tmp_path / "none"],
+        [host_program, "--dump", tmp_path / "none"],
         input=feeds["x"].tobytes(),
         capture_output=True,
         check=False,

@@ -66,10 +66,10 @@ def test_nearest_between_convolutions(between) -> None:
 
 @pytest.mark.parametrize(
     "axes",
-    [(0, 1, 2, 3), (3, 2, 1, 0), (1,), (1, 3), (3, 1), (4, 2)],
+    [(0, 1, 2, 3), (1,), (1, 3), (0, 4), (2, 3, 4)],
     ids=lambda axes: "".join(map(str, axes)),
 )
-def test_axes_in_the_order_of_the_record(between, axes) -> None:
+def test_any_axes(between, axes) -> None:
     shape = [2, 3, 4, 5, 2]
     sizes = tuple(shape[axis] for axis in axes)
     targets = tuple(size + 2 for size in sizes)
@@ -103,7 +103,7 @@ def test_cubic_with_a_border_between_convolutions(between) -> None:
         weights=("w0", "w1"),
         outside=("o0", "o1"),
         fill=77,
-        x_zero_point=-5,
+        x_zero_point=5,
         factor=0.3,
         zero_point=10,
     )

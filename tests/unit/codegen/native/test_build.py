@@ -10,6 +10,8 @@ from toolchain.codegen.native.tools import Compiler
 from toolchain.codegen.project import write_project
 from toolchain.errors import Code, CompileError, SystemFailure
 
+QUICK = ["-O1"]  # optimising takes most of the time
+
 
 @pytest.mark.parametrize("tool", ["host", "riscv"])
 def test_equal_sources_give_equal_bytes_in_every_folder(
@@ -19,8 +21,8 @@ def test_equal_sources_give_equal_bytes_in_every_folder(
     results = []
     for folder in (tmp_path / "a", tmp_path / "elsewhere" / "b c"):
         write_project(program, folder / "project", "net")
-        build_executable(folder / "project", compiler, folder / "net")
-        build_library(folder / "project", compiler, folder / "libnet.a")
+        build_executable(folder / "project", compiler, folder / "net", flags=QUICK)
+        build_library(folder / "project", compiler, folder / "libnet.a", flags=QUICK)
         results.append([(folder / name).read_bytes() for name in ("net", "libnet.a")])
         assert {path.suffix for path in (folder / "project").iterdir()} <= {
             ".c",
@@ -35,7 +37,7 @@ def test_equal_sources_give_equal_bytes_in_every_folder(
 
 def test_a_library_has_no_main(program, host, tmp_path: Path) -> None:
     write_project(program, tmp_path / "project", "net")
-    build_library(tmp_path / "project", host, tmp_path / "libnet.a")
+    build_library(tmp_path / "project", host, tmp_path / "libnet.a", flags=QUICK)
     data = (tmp_path / "libnet.a").read_bytes()
     assert b"net_run" in data
     assert b"main.o" not in data
@@ -46,7 +48,7 @@ def test_errors_of_compilers_are_quoted(program, host, tmp_path: Path) -> None:
     source = tmp_path / "net.c"
     source.write_text(source.read_text() + "\nint broken(void) { return missing; }\n")
     with pytest.raises(CompileError) as caught:
-        build_executable(tmp_path, host, tmp_path / "net")
+        build_executable(tmp_path, host, tmp_path / "net", flags=QUICK)
     (problem,) = caught.value.problems
     assert problem.code is Code.COMPILER_FAILED
     assert caught.value.exit_code == 5
@@ -58,7 +60,7 @@ def test_errors_of_linkers_are_quoted(program, host, tmp_path: Path) -> None:
     write_project(program, tmp_path, "net")
     (tmp_path / "net_weights.c").unlink()
     with pytest.raises(CompileError) as caught:
-        build_executable(tmp_path, host, tmp_path / "net")
+        build_executable(tmp_path, host, tmp_path / "net", flags=QUICK)
     assert caught.value.problems[0].got
 
 

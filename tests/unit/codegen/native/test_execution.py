@@ -25,21 +25,15 @@ def feeds_of(program: Program, seed: int) -> dict[str, Array]:
     return {t.name: random.integers(-128, 128, t.shape).astype(np.int8) for t in tensors}
 
 
-def built(program: Program, compiler, folder: Path) -> str:
-    write_project(program, folder, "net")
-    build_executable(folder, compiler, folder / "net")
-    return str(folder / "net")
-
-
 def assert_equal(program: Program, feeds: Mapping[str, Array], found: Mapping[str, Array]) -> None:
     expected = Interpreter(program, threads=1).run(feeds, list(found))
     for name, array in found.items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name, strict=True)
 
 
-def test_one_sample_after_the_other(program, host, tmp_path: Path) -> None:
+def test_one_sample_after_the_other(program, host_program) -> None:
     layers = ("mid", "y")
-    with NativeModel([built(program, host, tmp_path)], program, layers=layers) as model:
+    with NativeModel([host_program], program, layers=layers) as model:
         for seed in range(3):
             feeds = feeds_of(program, seed)
             found = model.run(feeds)
@@ -47,8 +41,8 @@ def test_one_sample_after_the_other(program, host, tmp_path: Path) -> None:
             assert_equal(program, feeds, found)
 
 
-def test_without_layers_there_are_outputs_only(program, host, tmp_path: Path) -> None:
-    with NativeModel([built(program, host, tmp_path)], program) as model:
+def test_without_layers_there_are_outputs_only(program, host_program) -> None:
+    with NativeModel([host_program], program) as model:
         feeds = feeds_of(program, 1)
         found = model.run(feeds)
     assert list(found) == ["y"]
@@ -56,8 +50,8 @@ def test_without_layers_there_are_outputs_only(program, host, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("vlen", [128, 256, 512])
-def test_emulated_vectors_of_every_length(program, riscv, emulator, vlen, tmp_path: Path) -> None:
-    command = [*emulator.command(vlen), built(program, riscv, tmp_path)]
+def test_emulated_vectors_of_every_length(program, riscv_program, emulator, vlen) -> None:
+    command = [*emulator.command(vlen), riscv_program]
     layers = ("mid", "y")
     with NativeModel(command, program, layers=layers) as model:
         feeds = feeds_of(program, vlen)
@@ -65,32 +59,34 @@ def test_emulated_vectors_of_every_length(program, riscv, emulator, vlen, tmp_pa
 
 
 def test_tensors_larger_than_pipes(large, host, tmp_path: Path) -> None:
-    with NativeModel(
-        [built(large, host, tmp_path)], large, layers=("y",), timeout_seconds=60
-    ) as model:
+    write_project(large, tmp_path, "net")
+    build_executable(tmp_path, host, tmp_path / "net")
+    command = [str(tmp_path / "net")]
+    with NativeModel(command, large, layers=("y",), timeout_seconds=60) as model:
         for seed in range(2):
             feeds = feeds_of(large, seed)
             assert_equal(large, feeds, model.run(feeds))
 
 
-def test_a_processor_without_vectors(program, riscv, emulator, tmp_path: Path) -> None:
-    command = [emulator.path, "-cpu", "rv64,v=false", built(program, riscv, tmp_path)]
+def test_a_processor_without_vectors(program, riscv_program, emulator) -> None:
+    command = [emulator.path, "-cpu", "rv64,v=false", riscv_program]
     problem = failure(command, program)
     assert "illegal instruction" in str(problem.got)
     assert "extension" in str(problem.hint)
 
 
-def test_a_crash_leaves_no_file(program, riscv, emulator, tmp_path: Path, monkeypatch) -> None:
-    command = [emulator.path, "-cpu", "rv64,v=false", built(program, riscv, tmp_path / "project")]
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
+def test_a_crash_leaves_no_file(
+    program, riscv_program, emulator, tmp_path: Path, monkeypatch
+) -> None:
+    command = [emulator.path, "-cpu", "rv64,v=false", riscv_program]
+    monkeypatch.chdir(tmp_path)
     before = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
     try:
         failure(command, program)
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, before)
-    assert not list((tmp_path / "here").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def failure(command: list[str], program: Program, **options: float):
@@ -156,8 +152,8 @@ def test_feeds_that_do_not_fit(program, feeds, code) -> None:
     assert caught.value.code is code
 
 
-def test_processes_end_with_the_block(program, host, tmp_path: Path) -> None:
-    with NativeModel([built(program, host, tmp_path)], program) as model:
+def test_processes_end_with_the_block(program, host_program) -> None:
+    with NativeModel([host_program], program) as model:
         model.run(feeds_of(program, 1))
         process = model._process
     assert process is not None
