@@ -71,7 +71,8 @@ def _tensor_problems(tensor: Tensor) -> Iterator[Problem]:
     elif math.prod(tensor.shape) > MAX_ELEMENTS:
         yield _problem(f"A tensor has more than {MAX_ELEMENTS} elements", tensor.name, tensor.shape)
     if tensor.scale is not None and not FLOAT32_LEAST <= tensor.scale <= FLOAT32_MAX:
-        yield _problem("The scale is not a positive, finite float32 number", tensor.name, tensor.scale)
+        message = "The scale is not a positive, finite float32 number"
+        yield _problem(message, tensor.name, tensor.scale)
     quantized = tensor.dtype.is_integer and tensor.scale is not None
     if quantized and not tensor.dtype.qmin <= tensor.zero_point <= tensor.dtype.qmax:
         yield _problem(f"The zero point is outside {tensor.dtype}", tensor.name, tensor.zero_point)

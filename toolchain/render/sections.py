@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolchain.core.reports import LevelStatus
+from toolchain.core.check_report import LevelStatus
 from toolchain.render import cost, tables
 from toolchain.render.analysis import headline, verdict
 from toolchain.render.divergence import divergence_lines
