@@ -15,13 +15,8 @@ from toolchain.render.figures import count, percent, plural, real, scores, size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.core.reports import (
-        AccuracyReport,
-        CheckLevel,
-        CheckReport,
-        OptimizeReport,
-        QuantReport,
-    )
+    from toolchain.core.check_report import CheckLevel, CheckReport
+    from toolchain.core.reports import AccuracyReport, OptimizeReport, QuantReport
     from toolchain.render.results import TargetResult
     from toolchain.render.tables import Table
 
