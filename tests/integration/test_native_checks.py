@@ -12,8 +12,8 @@ import pytest
 
 from tc_target_riscv.native import ELF
 from toolchain.codegen.native import tools
+from toolchain.core.check_report import LevelStatus
 from toolchain.core.dtypes import Array
-from toolchain.core.reports import LevelStatus
 from toolchain.errors import Problem
 from toolchain.pipeline.execute import run
 from toolchain.plugin.markers import hookimpl

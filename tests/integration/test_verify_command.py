@@ -202,4 +202,9 @@ def test_inputs_must_be_those_of_the_board(
     sample = np.load(built.folder / "one.npy")
     assert verify(built.target, folder, [sample]).equal
     assert code_of(built, folder, sample + 1) is Code.DATA_MISMATCH
+    first, *others = [name for name in right if name != "x"]
+    board = {first: np.roll(right[first], 1), **{name: right[name] for name in others}}
+    found = only(verify(built.target, write(tmp_path / "other", board), [sample])).first
+    assert found is not None
+    assert (found.tensor, found.inputs_agree, found.right) == (first, True, "a")
     assert code_of(built, folder, sample, sample) is Code.DATA_MISMATCH

@@ -14,10 +14,10 @@ import numpy as np
 from toolchain.analysis.forms import session_form
 from toolchain.analysis.stored import Stored, stored_tensors, undivided
 from toolchain.calibration.ordered import core_count, ordered_map
+from toolchain.core.check_report import CheckReport, CheckRow
 from toolchain.core.dtypes import Array
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
-from toolchain.core.reports import CheckReport, CheckRow
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError
 from toolchain.graph.expose import write_with_outputs

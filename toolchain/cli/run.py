@@ -64,15 +64,10 @@ def run(  # noqa: PLR0913 - one parameter per option
         layers=dump is not None,
     )
     files = None if dump is None else Dump(dump, published, runner=runner)
-    tests = None
-    if export_tests is not None:
-        tests = RunnerTests(export_tests, published, request.runner)
+    tests = None if export_tests is None else RunnerTests(export_tests, published, runner)
     shown = []
     for found in run_samples(request, PluginManager.load(), speak.progress()):
-        outputs = [
-            summarize(name, found.storage[name].real(array))
-            for name, array in found.outputs.items()
-        ]
+        outputs = [summarize(n, found.storage[n].real(a)) for n, a in found.outputs.items()]
         shown.append((found.sample, outputs))
         if files is not None:
             files.add(found)

@@ -18,6 +18,9 @@ Strides: TypeAlias = tuple[int, ...]
 
 COPY = Kernel("tc_copy")
 
+_SHORT_RUN = 16
+"""Elements of a run below which its beginning costs more than its elements."""
+
 
 def broadcast_strides(strides: Strides, shape: Sequence[int], result: Sequence[int]) -> Strides:
     """Strides of a tensor along the axes of what it is broadcast to; 0 where it repeats."""
@@ -37,16 +40,23 @@ def loops(shape: Sequence[int], *operands: Strides) -> Struct:
 
     Axes of one element are left out, and axes that all operands run through as one are merged.
     """
+    return _written(*_walk(shape, operands, operands[-1]))
+
+
+def _walk(
+    shape: Sequence[int], operands: Sequence[Strides], along: Strides
+) -> tuple[list[int], list[list[int]]]:
+    """Extents and strides of the loops in which the steps of `along` are in falling order."""
     axes = [axis for axis, extent in enumerate(shape) if extent > 1]
-    axes.sort(key=lambda axis: (-abs(operands[-1][axis]), axis))
+    axes.sort(key=lambda axis: (-abs(along[axis]), axis))
     extents = [shape[axis] for axis in axes] or [1]
     steps = [[strides[axis] for axis in axes] or [0] for strides in operands]
-    merged = _merged(extents, steps)
-    rank = len(merged[0])
-    return Struct(
-        "tc_loops",
-        {"rank": rank, "shape": tuple(merged[0]), "stride": tuple(map(tuple, merged[1]))},
-    )
+    return _merged(extents, steps)
+
+
+def _written(extents: list[int], steps: list[list[int]]) -> Struct:
+    strides = tuple(map(tuple, steps))
+    return Struct("tc_loops", {"rank": len(extents), "shape": tuple(extents), "stride": strides})
 
 
 def _merged(extents: list[int], steps: list[list[int]]) -> tuple[list[int], list[list[int]]]:
@@ -74,10 +84,15 @@ def copy_fields(
     source_offset: int = 0,
     result_offset: int = 0,
 ) -> Fields:
-    """Parameters of `COPY`: one element for each index of `shape`, offsets in elements."""
+    """Parameters of `COPY`: one element for each index of `shape`, offsets in elements.
+
+    In the order of the result, or of the source where that saves from many short runs.
+    """
+    walks = [_walk(shape, (source, result), along) for along in (result, source)]
+    best = max(walks, key=lambda walk: min(walk[0][-1], _SHORT_RUN))
     return {
         "size": dtype.numpy.itemsize,
         "x_offset": source_offset,
         "y_offset": result_offset,
-        "loops": loops(shape, source, result),
+        "loops": _written(*best),
     }

@@ -65,8 +65,30 @@ class Operand:
 
     def lies_as(self, order: Order) -> bool:
         """True if its bytes are the same in `order`: axes of one element may stand anywhere."""
+        return self._long(self.order) == self._long(order)
 
-        def long(axes: Order) -> Order:
-            return tuple(axis for axis in axes if self.shape[axis] > 1)
+    def reshaped(self, shape: tuple[int, ...]) -> Order | None:
+        """The order in which the same bytes are a tensor of another shape; None if there is none.
 
-        return long(self.order) == long(order)
+        Neighbouring axes that become others must lie one within the next.
+        """
+        places = {axis: place for place, axis in enumerate(self._long(self.order))}
+        own = [axis for axis, extent in enumerate(self.shape) if extent > 1]
+        others = [axis for axis, extent in enumerate(shape) if extent > 1]
+        found: list[tuple[int, list[int]]] = []
+        while own:
+            old, new = [own.pop(0)], [others.pop(0)]
+            while (left := prod(self.shape[a] for a in old) - prod(shape[a] for a in new)) != 0:
+                if left < 0:
+                    old.append(own.pop(0))
+                else:
+                    new.append(others.pop(0))
+            first = places[old[0]]
+            if any(places[axis] != first + i for i, axis in enumerate(old)):
+                return None
+            found.append((first, new))
+        short = [axis for axis, extent in enumerate(shape) if extent == 1]
+        return (*short, *(axis for _, axes in sorted(found) for axis in axes))
+
+    def _long(self, axes: Order) -> Order:
+        return tuple(axis for axis in axes if self.shape[axis] > 1)

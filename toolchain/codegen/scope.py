@@ -115,12 +115,14 @@ class Scope:
         self._operands[name] = [operand]
         return operand
 
-    def alias(self, name: str, source: Operand) -> None:
-        """Let a tensor be the bytes of `source` under its own shape.
+    def alias(self, name: str, source: Operand, order: Order | None = None) -> None:
+        """Let a tensor be the bytes of `source`, which are its elements in `order`.
 
-        In the order of the source if the shape is the same, else row-major, as the source must be.
+        That is, if not said otherwise, the source's order for a tensor of its shape, else
+        row-major, as the source must be then.
         """
-        order = source.order if source.shape == self.tensor(name).shape else None
+        if order is None and source.shape == self.tensor(name).shape:
+            order = source.order
         self._operands[name] = [self._place(name, source.buffer, order)]
 
     def _place(self, name: str, buffer: str, order: Order | None) -> Operand:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from toolchain.config.resolve import ResolvedConfig
 from toolchain.core.artifacts import ModelArtifact
+from toolchain.core.check_report import CheckReport
 from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic
 from toolchain.core.options import BuildOptions
@@ -17,7 +18,6 @@ from toolchain.core.reports import (
     AccuracyReport,
     AnalysisReport,
     CalibrationReport,
-    CheckReport,
     FileRow,
     OptimizeReport,
     QuantReport,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.check_report import CheckReport
 from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.options import BuildOptions
@@ -17,7 +18,6 @@ from toolchain.core.reports import (
     AccuracyReport,
     AnalysisReport,
     CalibrationReport,
-    CheckReport,
     OptimizeReport,
     QuantReport,
     RuleEffect,

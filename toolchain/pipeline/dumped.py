@@ -33,7 +33,6 @@ class DumpedTensor:
     """One tensor of an index; see `toolchain.pipeline.dump.TensorFile`."""
 
     name: str
-    kind: str = "layer"
     file: str
     dtype: DType
     shape: tuple[int, ...]

@@ -115,7 +115,7 @@ def verify_dump(
     return DifferenceReport(
         target=published.target,
         a="reference",
-        b=f"board in {request.dump}",
+        b=str(request.dump),
         samples=tuple(samples),
     )
 
@@ -144,16 +144,12 @@ def _compare(
         else:
             forced[name] = array
     own = interpreter.run(feeds, names, forced)
-    found = compare(program, _held(program, reference), board.tensors, board.sample)
+    held = {**_held(program, feeds), **board.tensors}
+    found = compare(program, _held(program, reference), held, board.sample)
     alone = _held(program, own)
-    rows = tuple(
-        replace(
-            row, own=int(np.count_nonzero(differing(alone[row.tensor], board.tensors[row.tensor])))
-        )
-        for row in found.rows
-    )
-    missing = tuple(name for name in found.missing if name not in program.inputs)
-    return replace(found, rows=rows, missing=missing, notes=tuple(notes))
+    masks = {row.tensor: differing(alone[row.tensor], held[row.tensor]) for row in found.rows}
+    rows = tuple(replace(row, own=int(np.count_nonzero(masks[row.tensor]))) for row in found.rows)
+    return replace(found, rows=rows, notes=tuple(notes))
 
 
 def _held(program: Program, arrays: Feeds) -> dict[str, Held]:

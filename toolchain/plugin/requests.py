@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.core.artifacts import CompiledArtifact, ModelArtifact
+from toolchain.core.check_report import CheckReport
 from toolchain.core.dtypes import DType
 from toolchain.core.graph_view import GraphView
 from toolchain.core.options import (
@@ -21,7 +22,7 @@ from toolchain.core.options import (
 from toolchain.core.progress import Progress
 from toolchain.core.quant import ParamSet, QuantParams, QuantPlan
 from toolchain.core.registry import AlgorithmDef, PassDef, RangeMethodDef
-from toolchain.core.reports import CheckReport, OptimizeReport, QuantReport, RuleEffect
+from toolchain.core.reports import OptimizeReport, QuantReport, RuleEffect
 from toolchain.core.samples import SampleStore
 from toolchain.core.stats import TensorStats
 from toolchain.core.target import TargetSpec

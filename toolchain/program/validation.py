@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, CompileError, Problem
 from toolchain.program.checks import operation_problems
-from toolchain.program.checks.facts import MAX_ELEMENTS
+from toolchain.program.checks.facts import FLOAT32_LEAST, FLOAT32_MAX, MAX_ELEMENTS
 from toolchain.program.encoding import MAX_RANK
 from toolchain.program.records import FloatOp, Function
 
@@ -70,8 +70,9 @@ def _tensor_problems(tensor: Tensor) -> Iterator[Problem]:
         yield _problem("A dimension is not positive", tensor.name, tensor.shape)
     elif math.prod(tensor.shape) > MAX_ELEMENTS:
         yield _problem(f"A tensor has more than {MAX_ELEMENTS} elements", tensor.name, tensor.shape)
-    if tensor.scale is not None and not (math.isfinite(tensor.scale) and tensor.scale > 0):
-        yield _problem("The scale is not a positive finite number", tensor.name, tensor.scale)
+    if tensor.scale is not None and not FLOAT32_LEAST <= tensor.scale <= FLOAT32_MAX:
+        message = "The scale is not a positive, finite float32 number"
+        yield _problem(message, tensor.name, tensor.scale)
     quantized = tensor.dtype.is_integer and tensor.scale is not None
     if quantized and not tensor.dtype.qmin <= tensor.zero_point <= tensor.dtype.qmax:
         yield _problem(f"The zero point is outside {tensor.dtype}", tensor.name, tensor.zero_point)

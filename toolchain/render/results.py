@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolchain.core.check_report import CheckReport
     from toolchain.core.cost import CostReport
     from toolchain.core.diagnostics import Diagnostic
     from toolchain.core.reports import (
         AccuracyReport,
         AnalysisReport,
         CalibrationReport,
-        CheckReport,
         FileRow,
         OptimizeReport,
         QuantReport,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolchain.core.reports import LevelStatus
+from toolchain.core.check_report import LevelStatus
 from toolchain.render import cost, tables
 from toolchain.render.analysis import headline, verdict
 from toolchain.render.divergence import divergence_lines
@@ -15,13 +15,8 @@ from toolchain.render.figures import count, percent, plural, real, scores, size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.core.reports import (
-        AccuracyReport,
-        CheckLevel,
-        CheckReport,
-        OptimizeReport,
-        QuantReport,
-    )
+    from toolchain.core.check_report import CheckLevel, CheckReport
+    from toolchain.core.reports import AccuracyReport, OptimizeReport, QuantReport
     from toolchain.render.results import TargetResult
     from toolchain.render.tables import Table
 

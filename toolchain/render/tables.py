@@ -13,8 +13,8 @@ from toolchain.render.figures import count, percent, real, scores, size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from toolchain.core.check_report import CheckRow
     from toolchain.core.reports import (
-        CheckRow,
         FileRow,
         FloatRow,
         PassRow,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from toolchain.core.check_report import LevelStatus
 from toolchain.core.dtypes import DType
-from toolchain.core.reports import LevelStatus
 from toolchain.errors import Code, ConfigError, ToolchainError, UnsupportedOpError
 from toolchain.graph.view import read_view
 from toolchain.plugin.manager import PluginManager

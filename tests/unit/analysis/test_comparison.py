@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from toolchain.analysis.comparison import compare
+from toolchain.core.check_report import CheckReport
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import SilentProgress
-from toolchain.core.reports import CheckReport
 from toolchain.errors import Code, ConfigError
 
 BODY = """

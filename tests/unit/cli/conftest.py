@@ -13,9 +13,9 @@ import pytest
 
 from toolchain.cli.main import run
 from toolchain.config.loading import read_config
+from toolchain.core.check_report import CheckReport, CheckRow
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import PerChannel, QuantSpec
-from toolchain.core.reports import CheckReport, CheckRow
 from toolchain.core.target import OpSupport, Platform, TargetDef, TargetSpec
 from toolchain.plugin.manager import PluginRow
 

@@ -57,6 +57,8 @@ def all_pairs(values: Array) -> tuple[Array, Array]:
 def test_arithmetic_on_reals(op_type: str) -> None:
     cases = [float_case(op_type, *all_pairs(REALS))]
     for number, (a, b) in enumerate(SHAPES):
+        if op_type == "PRelu" and np.broadcast_shapes(a, b) != a:
+            continue  # a slope is broadcast to x, never x to a slope
         left, right = real(*a, seed=number), real(*b, seed=number + 50)
         cases.append(float_case(op_type, left, right))
         cases.append(float_case(op_type, left, right, constants=(number % 2,)))
@@ -203,10 +205,9 @@ def test_the_order_in_memory_may_be_any() -> None:
 @pytest.mark.parametrize(
     ("op_type", "inputs", "message"),
     [
-        ("Add", (real(2), np.ones(2, np.int32)), "different types"),
         ("Mul", (np.ones(2, bool), np.ones(2, bool)), "bool"),
         ("Add", (np.ones(2, np.float16), np.ones(2, np.float16)), "no such elements"),
-        ("Unheard", (real(2),), "no float kernel"),
+        ("Unheard", (real(2),), "not a float operator"),
     ],
 )
 def test_what_there_is_no_c_for(op_type: str, inputs: tuple[Array, ...], message: str) -> None:

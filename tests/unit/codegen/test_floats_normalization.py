@@ -24,7 +24,8 @@ def test_softmax() -> None:
     cases = []
     for name in ("Softmax", "LogSoftmax"):
         cases += [float_case(name, x, axis=axis) for axis in (-1, 0, 1, 2, 3)]
-        cases += [float_case(name, x), float_case(name, reals(2, 300) * 30)]
+        cases += [float_case(name, x), float_case(name, reals(19, 300) * 30)]
+        cases.append(float_case(name, reals(2, 40, 21), axis=1))
         cases.append(float_case(name, strange.astype(np.float32), axis=1))
     assert_float_ops(*cases)
 
@@ -141,3 +142,35 @@ def test_results_may_take_the_place_of_any_input(kept: str) -> None:
         operations=(*relus, norm, last),
     )
     assert_same(program, {name: reals(*shape, seed=seed) for seed, name in enumerate(fed)})
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (3, 5, 7)])
+def test_results_may_take_the_place_of_the_only_input(shape: tuple[int, ...]) -> None:
+    kinds = ("Softmax", "LogSoftmax", "LpNormalization", "RMSNormalization")
+    operations: list[FloatOp] = []
+    for kind in kinds:
+        operations += [
+            FloatOp(name=f"relu {kind}", op_type="Relu", inputs=("fed",), outputs=(f"{kind} x",)),
+            FloatOp(
+                name=kind,
+                op_type=kind,
+                inputs=(f"{kind} x", "") if kind == "RMSNormalization" else (f"{kind} x",),
+                outputs=(kind,),
+                attributes={"axis": 1},
+                constants={1: "scale"} if kind == "RMSNormalization" else {},
+            ),
+            FloatOp(name=f"abs {kind}", op_type="Abs", inputs=(kind,), outputs=(f"{kind} y",)),
+        ]
+    names = [op.outputs[0] for op in operations]
+    program = Program(
+        name="places",
+        rounding=Rounding.HALF_EVEN,
+        inputs=("fed",),
+        outputs=tuple(f"{kind} y" for kind in kinds),
+        tensors={
+            name: Tensor(name=name, dtype=DType.FLOAT32, shape=shape) for name in ("fed", *names)
+        },
+        constants={"scale": reals(*shape[1:], seed=1)},
+        operations=tuple(operations),
+    )
+    assert_same(program, {"fed": reals(*shape)})

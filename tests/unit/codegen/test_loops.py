@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolchain.codegen.literals import Struct
-from toolchain.codegen.loops import broadcast_strides, constant_strides, loops
+from toolchain.codegen.loops import broadcast_strides, constant_strides, copy_fields, loops
+from toolchain.core.dtypes import DType
 
 SHAPES = st.lists(st.integers(1, 4), max_size=5).map(tuple)
 
@@ -74,8 +75,27 @@ def test_a_transposition_by_hand() -> None:
 def test_broadcast_as_numpy_does(result, data) -> None:
     kept = result[data.draw(st.integers(0, len(result))) :]
     shape = tuple(data.draw(st.sampled_from((1, extent))) for extent in kept)
-    array = np.arange(prod(shape), dtype=np.int8).reshape(shape)
+    array = np.arange(prod(shape)).reshape(shape)
     expected = np.broadcast_to(array, result).reshape(-1).tolist()
     own = constant_strides(shape, result)
     assert [place[0] for place in naive(result, own)] == expected
-    assert broadcast_strides(array.strides, shape, result) == own
+    steps = tuple(step // array.itemsize for step in array.strides)
+    assert broadcast_strides(steps, shape, result) == own
+
+
+@given(nests())
+def test_copies_reach_every_element(nest) -> None:
+    shape, others, dense = nest
+    source = others[0] if others else dense
+    fields = copy_fields(shape, source, dense, DType.INT16, source_offset=3)
+    assert sorted(visited(fields["loops"])) == sorted(naive(shape, source, dense))
+    assert (fields["size"], fields["x_offset"], fields["y_offset"]) == (2, 3, 0)
+
+
+def test_copies_avoid_short_runs() -> None:
+    # Three planes of 100 elements to the last axis: three long runs, not a hundred of three.
+    fields = copy_fields((3, 100), (100, 1), (1, 3), DType.INT8)
+    assert fields["loops"].fields == {"rank": 2, "shape": (3, 100), "stride": ((100, 1), (1, 3))}
+    # With as many columns as rows the result is written from its beginning to its end.
+    fields = copy_fields((50, 100), (100, 1), (1, 50), DType.INT8)
+    assert fields["loops"].fields["stride"] == ((1, 100), (50, 1))

@@ -48,6 +48,31 @@ def test_orders_that_are_the_same_bytes(case) -> None:
     assert operand(shape, order).lies_as(other) == same
 
 
+@given(orders(), st.data())
+def test_reshaped_bytes_are_the_same_elements(case, data) -> None:
+    shape, order, _ = case
+    target = list(data.draw(st.permutations([n for n in shape if n > 1])))
+    while len(target) > 1 and data.draw(st.booleans()):
+        target[0:2] = [target[0] * target[1]]
+    target.insert(data.draw(st.integers(0, len(target))), 1)
+    item = operand(shape, order)
+    found = item.reshaped(tuple(target))
+    if found is None:
+        assert not item.lies_as(row_major(len(shape)))
+    else:
+        result = operand(tuple(target), found)
+        np.testing.assert_array_equal(addresses(result).reshape(-1), addresses(item).reshape(-1))
+
+
+def test_groups_of_channels_last_are_a_view() -> None:
+    image = operand((1, 6, 4, 5), channels_last(4))
+    split = image.reshaped((2, 3, 20))
+    assert split is not None
+    assert operand((2, 3, 20), split).lies_as((2, 0, 1))
+    assert image.reshaped((6, 20)) == (1, 0)
+    assert image.reshaped((24, 5)) is None  # channels and rows do not lie side by side
+
+
 def test_named_orders() -> None:
     assert row_major(3) == (0, 1, 2)
     assert channels_last(4) == (0, 2, 3, 1)

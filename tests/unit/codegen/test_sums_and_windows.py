@@ -57,11 +57,12 @@ class Case:
 
 
 class Draw:
-    """Random numbers for the case of one name."""
+    """Random numbers for the case of one name; factors are powers of two if `exact`."""
 
-    def __init__(self, seed: int, name: str) -> None:
+    def __init__(self, seed: int, name: str, exact: bool = False) -> None:
         self.random = np.random.default_rng((seed, *name.encode()))
         self.name = name
+        self.exact = exact
         self.constants: dict[str, Array] = {}
 
     def one(self, values: Sequence):
@@ -97,6 +98,8 @@ class Draw:
     def finish(self, shape: tuple[int, ...], size: int) -> tuple[Finish, DType]:
         """What becomes of sums of `size` products, and the type of the output."""
         factor = self.random.uniform(0.5, 2, shape) / size
+        if self.exact:
+            factor = np.exp2(np.rint(np.log2(factor)))
         name = self.constant("factor", factor.astype(np.float32))
         if self.number(0, 3) == 0:
             return ToFloat(factor=name, low=-20.0, high=float("inf")), DType.FLOAT32
@@ -259,7 +262,9 @@ def product(draw: Draw, types: tuple[str, str], kind: str) -> Case:
     return draw.case(op, feeds, dtype, shape)
 
 
-def in_one_program(cases: Sequence[Case], rounding: Rounding) -> tuple[Program, dict[str, Array]]:
+def in_one_program(
+    cases: Sequence[Case], rounding: Rounding, exact: bool = False
+) -> tuple[Program, dict[str, Array]]:
     """A program of independent cases, and its inputs."""
     feeds = {name: array for case in cases for name, array in case.feeds.items()}
     inputs = [
@@ -269,7 +274,7 @@ def in_one_program(cases: Sequence[Case], rounding: Rounding) -> tuple[Program, 
     program = Program(
         name="cases",
         rounding=rounding,
-        requantization=Requantization.FLOAT32_MULTIPLIER,
+        requantization=Requantization.SHIFT if exact else Requantization.FLOAT32_MULTIPLIER,
         wide_accumulator=DType.INT64,
         inputs=tuple(feeds),
         outputs=tuple(case.output.name for case in cases),
@@ -294,15 +299,18 @@ MAKERS: Mapping[str, Callable[[Draw, tuple[str, str]], Case]] = {
 @pytest.mark.parametrize("kind", list(MAKERS))
 @QUICK
 @given(
-    seed=st.integers(0, 2**32 - 1), rounding=st.sampled_from(Rounding), workers=st.integers(1, 3)
+    seed=st.integers(0, 2**32 - 1),
+    rounding=st.sampled_from(Rounding),
+    exact=st.booleans(),
+    workers=st.integers(1, 3),
 )
-def test_sums_of_products(kind, width, seed, rounding, workers) -> None:
+def test_sums_of_products(kind, width, seed, rounding, exact, workers) -> None:
     """Each program tries all pairs of types."""
     cases = [
-        MAKERS[kind](Draw(seed, f"{kind[0]}{number}"), types)
+        MAKERS[kind](Draw(seed, f"{kind[0]}{number}", exact), types)
         for number, types in enumerate(TYPES[width])
     ]
-    program, feeds = in_one_program(cases, rounding)
+    program, feeds = in_one_program(cases, rounding, exact)
     assert_same(program, feeds, workers=workers)
 
 

@@ -13,7 +13,9 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from toolchain.numerics.elementary import UNARY
+from toolchain.program.checks.float_ops import RULES
 from toolchain.program.float_ops import SUPPORTED, evaluate
+from toolchain.program.float_ops.call import Call
 from toolchain.program.records import FloatOp
 
 RNG = np.random.default_rng(20)
@@ -369,7 +371,7 @@ def expected(item: Case) -> list[np.ndarray]:
     return list(session.run(None, feeds))
 
 
-def actual(item: Case) -> tuple[np.ndarray, ...]:
+def call(item: Case) -> Call:
     attributes = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in item.attributes.items()
@@ -381,12 +383,19 @@ def actual(item: Case) -> tuple[np.ndarray, ...]:
         outputs=tuple(f"y{i}" for i in range(item.outputs)),
         attributes=attributes,
     )
-    return evaluate(op, [None if value is None else np.asarray(value) for value in item.inputs])
+    inputs = (None if value is None else np.asarray(value) for value in item.inputs)
+    return Call(op=op, inputs=tuple(inputs))
 
 
 @pytest.mark.parametrize("item", CASES, ids=[f"{c.op}-{i}" for i, c in enumerate(CASES)])
 def test_operator_agrees_with_the_oracle(item: Case) -> None:
-    for want, got in zip(expected(item), actual(item), strict=True):
+    made = call(item)
+    results = evaluate(made.op, made.inputs)
+    said = RULES[item.op](made)
+    assert [(r.shape, r.dtype.name) for r in results] == [(s, str(d)) for s, d in said][
+        : item.outputs
+    ]
+    for want, got in zip(expected(item), results, strict=True):
         assert got.dtype == want.dtype
         assert got.shape == want.shape
         if item.exact:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.core.check_report import CheckReport, CheckRow
 from toolchain.core.cost import CostReport
 from toolchain.core.diagnostics import Diagnostic, Severity
 from toolchain.core.dtypes import DType
@@ -16,8 +17,6 @@ from toolchain.core.reports import (
     AccuracyReport,
     AnalysisReport,
     CalibrationReport,
-    CheckReport,
-    CheckRow,
     FileRow,
     FloatRow,
     OptimizeReport,

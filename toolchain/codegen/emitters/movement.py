@@ -34,16 +34,21 @@ def emit_move(op: Move, scope: Scope) -> None:
 
 
 def _reshape(op: Move, scope: Scope) -> None:
-    """No copy: the same elements in row-major order, under another shape."""
-    x = scope.read(op.inputs[0], row_major(len(scope.tensor(op.inputs[0]).shape)))
-    scope.alias(op.outputs[0], x)
+    """No copy where the axes lie so that others can take their place, else from row-major order."""
+    x = scope.read(op.inputs[0])
+    shape = scope.tensor(op.outputs[0]).shape
+    order = x.reshaped(shape)
+    if order is None:
+        x = scope.read(op.inputs[0], row_major(len(x.shape)))
+        order = row_major(len(shape))
+    scope.alias(op.outputs[0], x, order)
 
 
 def _transpose(op: Move, scope: Scope) -> None:
+    """No copy: the same elements, their axes under other numbers."""
     x = scope.read(op.inputs[0])
-    y = scope.write(op.outputs[0], scope.preferred(op.outputs[0]))
-    strides = tuple(x.strides[axis] for axis in op.arguments["perm"])
-    scope.call(COPY, copy_fields(y.shape, strides, y.strides, y.dtype), (x,), (y,), name=op.name)
+    perm = op.arguments["perm"]
+    scope.alias(op.outputs[0], x, tuple(perm.index(axis) for axis in x.order))
 
 
 def _slice(op: Move, scope: Scope) -> None:
@@ -137,14 +142,28 @@ def _gather(op: Move, scope: Scope) -> None:
     indices = scope.program.constants[op.indices]
     shape = scope.tensor(op.inputs[0]).shape
     flat = np.where(indices < 0, indices + shape[axis], indices).reshape(-1).astype(np.int32)
+    if indices.ndim == 0:
+        _pick(op, axis, int(flat[0]), scope)
+        return
     if indices.ndim == 1:
         take(op.name, scope.read(op.inputs[0]), op.outputs[0], {axis: flat}, scope)
         return
-    # One axis of positions becomes several, or none: the same elements in row-major order.
+    # One axis of positions becomes several: the same elements in row-major order.
     x = scope.read(op.inputs[0], row_major(len(shape)))
     y = scope.write(op.outputs[0])
     folded = (*shape[:axis], flat.size, *shape[axis + 1 :])
     _take(op.name, x, y, folded, {axis: flat}, scope, b"")
+
+
+def _pick(op: Move, axis: int, index: int, scope: Scope) -> None:
+    """All that lies at one index of an axis, which is gone afterwards; the others lie as before."""
+    x = scope.read(op.inputs[0])
+    order = tuple(other - (other > axis) for other in x.order if other != axis)
+    y = scope.write(op.outputs[0], order)
+    strides = (*x.strides[:axis], *x.strides[axis + 1 :])
+    offset = index * x.strides[axis]
+    fields = copy_fields(y.shape, strides, y.strides, y.dtype, source_offset=offset)
+    scope.call(COPY, fields, (x,), (y,), name=op.name)
 
 
 def take(

@@ -182,7 +182,7 @@ static void dump_tensors(const char *folder, const char *kind, const tc_tensor *
 {
     for (int32_t i = 0; i < count; i++) {
         dump_tensor(folder, kind, i, &tensors[i], data[i], index);
-        fprintf(index, "%s\n", i + 1 < count ? "," : "");
+        fprintf(index, "%s", i + 1 < count ? ",\n" : "");
     }
 }
 
@@ -200,7 +200,7 @@ static void dump_sample(const char *folder, unsigned char *const *inputs,
     dump_tensors(folder, "layer", TC_MODEL.layers, TC_MODEL.layer_count, layers, index);
     fprintf(index, ",\n");
     dump_tensors(folder, "output", TC_MODEL.outputs, TC_MODEL.output_count, outputs, index);
-    fprintf(index, "]}]}\n");
+    fprintf(index, "\n]}]}\n");
     finish(index);
 }
 

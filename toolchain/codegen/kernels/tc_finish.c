@@ -1,34 +1,38 @@
 #include "tc_finish.h"
 
-/* With a constant rounding the loop becomes vectors. */
-static inline void shift_all(const int64_t *restrict totals, const int32_t *restrict significand,
-                             const int8_t *restrict shift, int32_t count, tc_rounding rounding,
-                             int64_t *restrict steps)
-{
-    for (int32_t i = 0; i < count; i++) {
-        steps[i] = tc_shift(totals[i] * (int64_t)significand[i], shift[i], rounding);
+/*
+ * round(total * significand * 2**-shift), kept within the bounds. With a constant rounding the
+ * loops become vectors; totals of 32 bits make products that vectors have an instruction for.
+ */
+#define TC_EXACT_STEPS(TOTAL)                                                                      \
+    static inline void steps_of_##TOTAL(const TOTAL *restrict totals,                              \
+                                        const int32_t *restrict significand,                       \
+                                        const int8_t *restrict shift, int32_t count,               \
+                                        tc_rounding rounding, int64_t *restrict steps)             \
+    {                                                                                              \
+        for (int32_t i = 0; i < count; i++) {                                                      \
+            steps[i] = tc_shift((int64_t)totals[i] * significand[i], shift[i], rounding);          \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    static void exact_##TOTAL(const tc_finish_params *p, const TOTAL *totals, int32_t first,       \
+                              int32_t count, void *y)                                              \
+    {                                                                                              \
+        const int32_t *m = p->significand + first;                                                 \
+        const int8_t *s = p->shift + first;                                                        \
+        int64_t steps[TC_COLUMNS];                                                                 \
+        if (p->grid.rounding == TC_HALF_EVEN) {                                                    \
+            steps_of_##TOTAL(totals, m, s, count, TC_HALF_EVEN, steps);                            \
+        } else if (p->grid.rounding == TC_HALF_UP) {                                               \
+            steps_of_##TOTAL(totals, m, s, count, TC_HALF_UP, steps);                              \
+        } else {                                                                                   \
+            steps_of_##TOTAL(totals, m, s, count, TC_HALF_AWAY, steps);                            \
+        }                                                                                          \
+        tc_store(steps, count, &p->grid, y);                                                       \
     }
-}
 
-static void finish_exact(const tc_finish_params *p, const int64_t *totals, int32_t first,
-                         int32_t count, void *y)
-{
-    const int32_t *significand = p->significand + first;
-    const int8_t *shift = p->shift + first;
-    int64_t steps[TC_COLUMNS];
-    switch (p->grid.rounding) {
-    case TC_HALF_EVEN:
-        shift_all(totals, significand, shift, count, TC_HALF_EVEN, steps);
-        break;
-    case TC_HALF_UP:
-        shift_all(totals, significand, shift, count, TC_HALF_UP, steps);
-        break;
-    case TC_HALF_AWAY:
-        shift_all(totals, significand, shift, count, TC_HALF_AWAY, steps);
-        break;
-    }
-    tc_store(steps, count, &p->grid, y);
-}
+TC_EXACT_STEPS(int32_t)
+TC_EXACT_STEPS(int64_t)
 
 void tc_finish_total(const tc_finish_params *p, const float *totals, int32_t count, void *y)
 {
@@ -51,7 +55,7 @@ void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t firs
         totals[i] = sums[i] * (INT64_C(1) << p->guard_bits) + p->bias[first + i];
     }
     if (p->factor == NULL) {
-        finish_exact(p, totals, first, count, y);
+        exact_int64_t(p, totals, first, count, y);
         return;
     }
     float values[TC_COLUMNS];
@@ -87,7 +91,16 @@ TC_FINISH_BYTES(uint8_t)
 void tc_finish(const tc_finish_params *p, const int32_t *sums, int32_t first, int32_t count,
                void *y)
 {
-    if (p->factor == NULL || p->guard_bits != 0) {
+    const int32_t *bias = p->bias + first;
+    if (p->factor == NULL && p->guard_bits == 0) {
+        int32_t totals[TC_COLUMNS];
+        for (int32_t i = 0; i < count; i++) {
+            totals[i] = sums[i] + bias[i];
+        }
+        exact_int32_t(p, totals, first, count, y);
+        return;
+    }
+    if (p->guard_bits != 0) {
         int64_t wide[TC_COLUMNS];
         for (int32_t i = 0; i < count; i++) {
             wide[i] = sums[i];
@@ -95,7 +108,6 @@ void tc_finish(const tc_finish_params *p, const int32_t *sums, int32_t first, in
         tc_finish_wide(p, wide, first, count, y);
         return;
     }
-    const int32_t *bias = p->bias + first;
     const float *factor = p->factor + first;
     if (p->grid.type == TC_INT8 && p->grid.rounding == TC_HALF_EVEN) {
         finish_int8_t(sums, bias, factor, &p->grid, count, (int8_t *)y);

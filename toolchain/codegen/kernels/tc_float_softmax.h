@@ -11,6 +11,7 @@ typedef struct {
     int32_t logarithm;
 } tc_float_softmax_params;
 
+/* y may be x, but for logarithms. */
 void tc_float_softmax(const tc_float_softmax_params *p, const void *x, void *y);
 
 #endif

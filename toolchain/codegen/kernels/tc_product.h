@@ -1,4 +1,4 @@
-/* Rows of integers times panels of weights, to outputs: what convolutions and matrix products do. */
+/* Rows of integers times panels of weights: what convolutions and matrix products do. */
 #ifndef TC_PRODUCT_H
 #define TC_PRODUCT_H
 
@@ -21,7 +21,7 @@ typedef struct {
     const float *bias;         /* one for each column, of the float32 total; 0: none */
 } tc_blocks;
 
-/* Matrices of weights are panels of up to TC_COLUMNS columns, one behind the other: [row][column]. */
+/* Matrices of weights are panels of up to TC_COLUMNS columns in a row, each [row][column]. */
 typedef struct {
     int32_t depth;    /* rows of a matrix */
     int32_t columns;  /* of a matrix */

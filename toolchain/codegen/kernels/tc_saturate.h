@@ -17,20 +17,22 @@ typedef struct {
 void tc_saturate(const float *values, int32_t count, const tc_grid *grid, void *y);
 
 /*
- * round(value * 2**-shift), exact; |value| < 2**62, shift <= 62, below 0 it multiplies. Without
- * branches, so that loops over it become vectors.
+ * round(value * 2**-shift), exact; |value| < 2**62, shift <= 62, below 0 it multiplies. The half is
+ * added before the shift, less 1 where a tie goes down. Without branches and in 64 bits only, so
+ * that loops over it become vectors.
  */
 static inline int64_t tc_shift(int64_t value, int32_t shift, tc_rounding rounding)
 {
-    const int32_t right = shift > 0 ? shift : 0;
-    const int64_t step = INT64_C(1) << right;
-    const int64_t below = value >> right;
-    const uint64_t twice_rest = (uint64_t)(value & (step - 1)) * 2;
-    const int is_tie = twice_rest == (uint64_t)step;
-    const int tie_goes_up = rounding == TC_HALF_UP || (rounding == TC_HALF_EVEN && (below & 1)) ||
-                            (rounding == TC_HALF_AWAY && value >= 0);
-    const int64_t rounded = below + ((twice_rest > (uint64_t)step) | (is_tie & tie_goes_up));
-    return rounded * (INT64_C(1) << (right - shift));
+    const int64_t right = shift > 0 ? shift : 0;
+    const int64_t half = (INT64_C(1) << right) >> 1;
+    const int64_t fraction = half != 0 ? -1 : 0; /* all bits, if there is anything to round */
+    int64_t tie = 0;
+    if (rounding == TC_HALF_EVEN) {
+        tie = (((value >> right) & 1) - 1) & fraction;
+    } else if (rounding == TC_HALF_AWAY) {
+        tie = (value >> 63) & fraction;
+    }
+    return (int64_t)((uint64_t)((value + half + tie) >> right) << (right - shift));
 }
 
 /* y[i] = saturate(values[i] + zero_point), the values being rounded already; also to int32. */

@@ -69,38 +69,42 @@ static inline __m512i weights_at(const int8_t *panel, __mmask32 mask)
     return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, panel));
 }
 
+/* Two sums of pairs for one row: in variables, because arrays of vectors would live in memory. */
+#define TC_SUMS_OF_ROW(R) __m512i low##R = _mm512_setzero_si512(), high##R = low##R;
+#define TC_ADD_TO_ROW(R)                                                                           \
+    memcpy(&both, rows + (ptrdiff_t)R * step + k, sizeof both);                                    \
+    x = _mm512_set1_epi32(both);                                                                   \
+    low##R = tc_multiply_add(low##R, pairs_low, x);                                                \
+    high##R = tc_multiply_add(high##R, pairs_high, x);
+#define TC_STORE_ROW(R) tc_store_sums(low##R, high##R, sums + R * TC_COLUMNS);
+
+#define TC_ROWS_1(DO) DO(0)
+#define TC_ROWS_4(DO) DO(0) DO(1) DO(2) DO(3)
+#define TC_ROWS_8(DO) TC_ROWS_4(DO) DO(4) DO(5) DO(6) DO(7)
+
 /* Pairs of products of 16 bits are added in one instruction, so depth goes in steps of two. */
-#define TC_TILE_COLUMNS(COUNT)                                                                     \
+#define TC_TILE_OF(COUNT)                                                                          \
     static void tile_##COUNT(const int16_t *rows, int32_t step, const int8_t *panel,               \
                              int32_t depth, int32_t width, int32_t left, int32_t *sums)            \
     {                                                                                              \
         const __mmask32 mask = tc_lanes(left);                                                     \
-        __m512i low[COUNT], high[COUNT];                                                           \
-        for (int32_t r = 0; r < COUNT; r++) {                                                      \
-            low[r] = high[r] = _mm512_setzero_si512();                                             \
-        }                                                                                          \
+        TC_ROWS_##COUNT(TC_SUMS_OF_ROW)                                                            \
         for (int32_t k = 0; k < depth; k += 2) {                                                   \
             const int8_t *at = panel + (ptrdiff_t)k * width;                                       \
             const __m512i even = weights_at(at, mask);                                             \
             const __m512i odd = weights_at(at + width, k + 1 < depth ? mask : 0);                  \
             const __m512i pairs_low = _mm512_unpacklo_epi16(even, odd);                            \
             const __m512i pairs_high = _mm512_unpackhi_epi16(even, odd);                           \
-            for (int32_t r = 0; r < COUNT; r++) {                                                  \
-                int32_t both;                                                                      \
-                memcpy(&both, rows + (ptrdiff_t)r * step + k, sizeof both);                        \
-                const __m512i x = _mm512_set1_epi32(both);                                         \
-                low[r] = tc_multiply_add(low[r], pairs_low, x);                                       \
-                high[r] = tc_multiply_add(high[r], pairs_high, x);                                    \
-            }                                                                                      \
+            int32_t both;                                                                          \
+            __m512i x;                                                                             \
+            TC_ROWS_##COUNT(TC_ADD_TO_ROW)                                                         \
         }                                                                                          \
-        for (int32_t r = 0; r < COUNT; r++) {                                                      \
-            tc_store_sums(low[r], high[r], sums + r * TC_COLUMNS);                                    \
-        }                                                                                          \
+        TC_ROWS_##COUNT(TC_STORE_ROW)                                                              \
     }
 
-TC_TILE_COLUMNS(8)
-TC_TILE_COLUMNS(4)
-TC_TILE_COLUMNS(1)
+TC_TILE_OF(8)
+TC_TILE_OF(4)
+TC_TILE_OF(1)
 
 void tc_tile(const int16_t *rows, int32_t row_step, int32_t count, const int8_t *panel,
              int32_t depth, int32_t width, int32_t *sums)

@@ -10,9 +10,10 @@ from pathlib import Path
 from toolchain.analysis.evaluation import Scored, evaluate
 from toolchain.analysis.forms import forms_of
 from toolchain.core.artifacts import CompiledArtifact
+from toolchain.core.check_report import CheckLevel, CheckReport, CheckRow
 from toolchain.core.diagnostics import Severity
 from toolchain.core.options import EvaluationOptions
-from toolchain.core.reports import AccuracyReport, CheckLevel, CheckReport, CheckRow
+from toolchain.core.reports import AccuracyReport
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from toolchain.analysis.lockstep import compare_in_lockstep
 from toolchain.core.artifacts import CompiledArtifact
-from toolchain.core.reports import CheckLevel, LevelStatus
+from toolchain.core.check_report import CheckLevel, LevelStatus
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError, Problem
 from toolchain.pipeline.context import BuildContext

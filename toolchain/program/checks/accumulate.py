@@ -244,6 +244,8 @@ def _check_destination(finish: Finish, facts: Facts) -> None:
         facts.saturates(finish.zero_point, (finish.low, finish.high))
     else:
         facts.result(facts.y.shape, DType.FLOAT32)
+        facts.real(finish.low, "The lower bound")
+        facts.real(finish.high, "The upper bound")
         facts.require(
             finish.low <= finish.high, "The bounds are crossed", (finish.low, finish.high)
         )

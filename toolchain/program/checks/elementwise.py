@@ -113,17 +113,11 @@ def _check_run(op: Softmax | WideSoftmax, bits: int, facts: Facts) -> None:
 
 
 def check_quantized(tensor: Tensor, facts: Facts) -> None:
-    """Integers with a scale that is a positive float32 number."""
+    """Integers with a scale."""
     facts.require(
         tensor.scale is not None and tensor.dtype.is_integer,
         f"Tensor {tensor.name!r} must be quantized",
         tensor.dtype,
-    )
-    scale = np.float32(0 if tensor.scale is None else tensor.scale)
-    facts.require(
-        bool(np.isfinite(scale) and scale > 0),
-        f"The scale of {tensor.name!r} is no positive float32 number",
-        tensor.scale,
     )
 
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 2**31 - 1
 """Elements that an index of 32 bits can name; no tensor, padded or not, has more."""
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+"""Largest finite float32."""
+
+FLOAT32_LEAST = float(np.finfo(np.float32).smallest_subnormal)
+"""Smallest positive float32."""
+
 _EXACT_IN_FLOAT64 = 2**53
 
 
@@ -165,9 +171,15 @@ class Facts:
     def factor(self, value: float) -> None:
         """A factor is finite as float32 and not negative."""
         self.require(
-            value >= 0 and isfinite(value) and value <= float(np.finfo(np.float32).max),
+            0 <= value <= FLOAT32_MAX,
             "A factor must be a float32 number that is not negative",
             value,
+        )
+
+    def real(self, value: float, what: str) -> None:
+        """A number is float32's: infinite, NaN, or within its range."""
+        self.require(
+            not isfinite(value) or abs(value) <= FLOAT32_MAX, f"{what} is no float32 number", value
         )
 
     def axis(self, axis: int, rank: int) -> None:

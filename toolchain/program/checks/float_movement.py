@@ -36,7 +36,7 @@ def _reshape(call: Call) -> Results:
     if wanted.count(-1) == 1:
         rest = -prod(wanted)
         wanted[wanted.index(-1)] = x.size // rest if rest > 0 else 0
-    if min(wanted, default=1) < 1 or prod(wanted) != x.size:
+    if min(wanted, default=0) < 0 or prod(wanted) != x.size:
         raise call.invalid("shape", got=wanted, allowed=f"{x.size} elements")
     return _of(x, tuple(wanted))
 

@@ -48,6 +48,7 @@ _SETTINGS: Mapping[str, tuple[int, ...]] = {
 
 def check_float_op(op: FloatOp, facts: Facts) -> None:
     """A known operator whose outputs are what its inputs and attributes give."""
+    _check_attributes(op, facts)
     for index in op.constants:
         facts.require(
             index < len(op.inputs) and op.inputs[index] == "",
@@ -76,6 +77,7 @@ def check_float_op(op: FloatOp, facts: Facts) -> None:
 def check_function(op: Function, facts: Facts) -> None:
     """A float operator that keeps the shape, both sides quantized."""
     facts.arity(1)
+    _check_attributes(op, facts)
     facts.tensor(op.inputs[0])
     facts.integers(op.inputs[0])
     check_quantized(facts.x, facts)
@@ -100,6 +102,14 @@ def check_function(op: Function, facts: Facts) -> None:
     ((shape, dtype), *_) = _results(call, (_like(facts.x.shape, DType.FLOAT32), *others))
     facts.require(dtype is DType.FLOAT32, "The function's result must be float32", dtype)
     facts.result(shape)
+
+
+def _check_attributes(op: FloatOp | Function, facts: Facts) -> None:
+    """Numbers are float32's, as ONNX stores them."""
+    for name, value in op.attributes.items():
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, float):
+                facts.real(item, f"Attribute {name}")
 
 
 def _stand_in(op: FloatOp, index: int, facts: Facts) -> Array | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isfinite, prod
+from math import prod
 from typing import TYPE_CHECKING
 
 from toolchain.core.dtypes import DType
@@ -134,10 +134,9 @@ def _pad(op: Move, facts: Facts) -> None:
     sizes = zip(shape, pads[:rank], pads[rank:], strict=True)
     facts.result(tuple(extent + begin + end for extent, begin, end in sizes))
     dtype = facts.x.dtype
+    facts.real(op.fill, "The fill")
     facts.require(
-        dtype.qmin <= op.fill <= dtype.qmax and op.fill == int(op.fill)
-        if dtype.is_integer
-        else dtype is DType.FLOAT32 or isfinite(op.fill),
+        not dtype.is_integer or (dtype.qmin <= op.fill <= dtype.qmax and op.fill.is_integer()),
         f"The fill is no {dtype}",
         op.fill,
     )

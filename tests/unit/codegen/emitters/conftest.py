@@ -38,6 +38,12 @@ def copy(name: str, source: str, rank: int) -> Pool:
 
 
 @pytest.fixture
+def window_of_one() -> Callable[[str, str, int], Pool]:
+    """An operation that wants its tensors channels-last and changes nothing."""
+    return copy
+
+
+@pytest.fixture
 def between() -> Between:
     """Compare C with the interpreter on random input; the kernels that are called for `op`."""
     if COMPILER is None:

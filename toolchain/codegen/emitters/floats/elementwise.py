@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from toolchain.codegen.scope import Scope
     from toolchain.program.records import FloatOp
 
-ARITHMETIC = Kernel("tc_arithmetic", in_place=True)
+_ARITHMETIC = Kernel("tc_arithmetic", in_place=True)
 _COMPARE = Kernel("tc_compare", in_place=True)
 _SELECT = Kernel("tc_select")
 _CAST = Kernel("tc_cast", in_place=True)
 
 
-def arithmetic_fields(kind: str, dtype: DType, other: DType | None = None) -> Fields:
-    """Parameters of `ARITHMETIC` but for its loops; `other` is the second operand's type."""
+def _arithmetic_fields(kind: str, dtype: DType, other: DType | None = None) -> Fields:
+    """Parameters of `_ARITHMETIC` but for its loops; `other` is the second operand's type."""
     return {
         "kind": Word(f"TC_DO_{kind.upper()}"),
         "type": element_type(dtype),
@@ -37,18 +37,10 @@ def arithmetic_fields(kind: str, dtype: DType, other: DType | None = None) -> Fi
     }
 
 
-def _one_type(op: FloatOp, inputs: tuple[str, ...], scope: Scope) -> DType:
-    """The type that all inputs have."""
-    types = {scope.tensor(name).dtype for name in inputs}
-    if len(types) != 1:
-        raise scope.unsupported(op, "inputs of different types", ", ".join(sorted(types)))
-    return types.pop()
-
-
 def _fold(op: FloatOp, scope: Scope, kind: str = "") -> None:
     """Arithmetic on all inputs from the first to the last, what is found so far being the left."""
     inputs, result = names(op), op.outputs[0]
-    dtype = _one_type(op, inputs, scope)
+    dtype = scope.tensor(inputs[0]).dtype
     if dtype is DType.BOOL:
         raise scope.unsupported(op, "arithmetic on bool")
     if len(inputs) == 1:
@@ -56,8 +48,8 @@ def _fold(op: FloatOp, scope: Scope, kind: str = "") -> None:
     left = inputs[0]
     for right in inputs[1:]:
         arguments, y, nest = element_wise((left, right), result, op.name, scope)
-        fields = arithmetic_fields(kind or op.op_type, dtype) | {"loops": nest}
-        scope.call(ARITHMETIC, fields, arguments, (y,), name=op.name)
+        fields = _arithmetic_fields(kind or op.op_type, dtype) | {"loops": nest}
+        scope.call(_ARITHMETIC, fields, arguments, (y,), name=op.name)
         left = result
 
 
@@ -73,13 +65,11 @@ def _binary(op: FloatOp, scope: Scope) -> None:
     if not _of_one_element(op, scope):
         inputs = names(op)
         first, second = (scope.tensor(name).dtype for name in inputs)
-        if op.op_type != "Pow":
-            _one_type(op, inputs, scope)
         if DType.BOOL in (first, second):
             raise scope.unsupported(op, "arithmetic on bool")
         arguments, y, nest = element_wise(inputs, op.outputs[0], op.name, scope)
-        fields = arithmetic_fields(op.op_type, first, second) | {"loops": nest}
-        scope.call(ARITHMETIC, fields, arguments, (y,), name=op.name)
+        fields = _arithmetic_fields(op.op_type, first, second) | {"loops": nest}
+        scope.call(_ARITHMETIC, fields, arguments, (y,), name=op.name)
 
 
 def _extreme(op: FloatOp, scope: Scope) -> None:
@@ -93,13 +83,13 @@ def _clip(op: FloatOp, scope: Scope) -> None:
     if _of_one_element(op, scope):
         return
     inputs, result = names(op), op.outputs[0]
-    dtype = _one_type(op, tuple(name for name in inputs if name), scope)
+    dtype = scope.tensor(inputs[0]).dtype
     left = inputs[0]
     for index, kind in ((1, "Max"), (2, "Min")):
         if is_given(op, index):
             arguments, y, nest = element_wise((left, inputs[index]), result, op.name, scope)
-            fields = arithmetic_fields(kind, dtype) | {"loops": nest}
-            scope.call(ARITHMETIC, fields, arguments, (y,), name=f"{op.name}_{kind}")
+            fields = _arithmetic_fields(kind, dtype) | {"loops": nest}
+            scope.call(_ARITHMETIC, fields, arguments, (y,), name=f"{op.name}_{kind}")
             left = result
     if left != result:
         scope.alias(result, scope.read(left))
@@ -121,7 +111,7 @@ def _of_one_element(op: FloatOp, scope: Scope) -> bool:
 def _compare(op: FloatOp, scope: Scope) -> None:
     """Comparisons, And and Or: bool from two tensors of one type."""
     inputs = names(op)
-    dtype = _one_type(op, inputs, scope)
+    dtype = scope.tensor(inputs[0]).dtype
     arguments, y, nest = element_wise(inputs, op.outputs[0], op.name, scope)
     _call_compare(op, op.op_type, dtype, arguments, y, {"loops": nest}, scope)
 
@@ -151,7 +141,6 @@ def _call_compare(
 def _where(op: FloatOp, scope: Scope) -> None:
     """All elements of the second, then those of the first where the condition holds."""
     condition, first, second = names(op)
-    _one_type(op, (first, second), scope)
     shape = scope.tensor(op.outputs[0]).shape
     order = common_order((condition, first, second), shape, scope)
     select, other, base = (

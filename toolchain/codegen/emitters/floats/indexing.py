@@ -14,6 +14,8 @@ from toolchain.codegen.emitters.floats.movement import attribute, row_strides
 from toolchain.codegen.emitters.movement import cut, emit_move, pad
 from toolchain.codegen.literals import Fields, Struct, element_type
 from toolchain.codegen.loops import COPY, Strides, copy_fields, loops
+from toolchain.codegen.operands import Operand, row_major
+from toolchain.core.dtypes import DType
 from toolchain.program.records import Move, MoveKind
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from toolchain.program.records import FloatOp
 
 _GATHER = Kernel("tc_gather")
+_TOP_K = Kernel("tc_topk")
 _SCATTER = Kernel("tc_scatter", "tc_gather")
 
 
@@ -198,6 +201,39 @@ def _call_scatter(
     scope.call(_SCATTER, fields, (indices, updates), (y,), name=op.name)
 
 
+def _top_k(op: FloatOp, scope: Scope) -> None:
+    """Where the largest or smallest are; then the elements that are there."""
+    (x, shape), (count,) = plain(op, 0, scope), integers(op, 1, scope) or (1,)
+    axis = attribute(op, "axis", -1) % len(shape)
+    values, indices = (*op.outputs, "")[:2]
+    grid = (*shape[:axis], count, *shape[axis + 1 :])
+    if indices:
+        found = scope.write(indices)
+    else:
+        order = row_major(len(grid))
+        found = Operand(buffer=f"{op.name} found", dtype=DType.INT64, shape=grid, order=order)
+    fields: Fields = {
+        "outer": prod(shape[:axis]),
+        "length": shape[axis],
+        "inner": prod(shape[axis + 1 :]),
+        "count": count,
+        "smallest": int(not attribute(op, "largest", 1)),
+        "type": scope.element(names(op)[0]),
+    }
+    scope.call(_TOP_K, fields, (x,), (found,), name=op.name)
+    if values:
+        y = scope.write(values)
+        place: Fields = {
+            "index_type": element_type(DType.INT64),
+            "depth": 1,
+            "extent": (shape[axis],),
+            "stride": (row_strides(shape)[axis],),
+            "loops": loops(grid, found.strides, _without(row_strides(shape), axis), y.strides),
+            "bytes": y.dtype.numpy.itemsize,
+        }
+        scope.call(_GATHER, place, (x, found), (y,), name=f"{op.name}_values")
+
+
 OPS: Mapping[str, Callable[[FloatOp, Scope], None]] = {
     "Slice": _slice,
     "Pad": _pad,
@@ -206,5 +242,6 @@ OPS: Mapping[str, Callable[[FloatOp, Scope], None]] = {
     "GatherND": _gather_nd,
     "ScatterElements": _scatter_elements,
     "ScatterND": _scatter_nd,
+    "TopK": _top_k,
 }
 """Emitters of this family by ONNX operator name."""

@@ -54,9 +54,7 @@ def plain(op: FloatOp, index: int, scope: Scope) -> tuple[Argument, tuple[int, .
 
 def names(op: FloatOp) -> tuple[str, ...]:
     """Names of all inputs, those of constants filled in, "" where one is left out."""
-    count = max(len(op.inputs), max(op.constants, default=-1) + 1)
-    plain = (*op.inputs, *("" for _ in range(count - len(op.inputs))))
-    return tuple(op.constants.get(index, name) for index, name in enumerate(plain))
+    return tuple(op.constants.get(index, name) for index, name in enumerate(op.inputs))
 
 
 def read(op: FloatOp, index: int, scope: Scope) -> Operand:
@@ -65,14 +63,6 @@ def read(op: FloatOp, index: int, scope: Scope) -> Operand:
 
 
 def integers(op: FloatOp, index: int, scope: Scope) -> tuple[int, ...] | None:
-    """The integers of a constant input (axes, pads), None where it is left out.
-
-    Raises:
-        CompileError: LOWERING_FAILED if they are computed.
-    """
-    if not is_given(op, index):
-        return None
+    """The integers of an input that must be constant (axes, pads), None where it is left out."""
     array = constant(op, index, scope)
-    if array is None:
-        raise scope.unsupported(op, f"{op.op_type} needs a constant as input {index}")
-    return tuple(int(item) for item in array.reshape(-1))
+    return None if array is None else tuple(int(item) for item in array.reshape(-1))

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.codegen.emitters.elementwise import broadcast
-from toolchain.codegen.emitters.floats.elementwise import (
-    ARITHMETIC,
-    arithmetic_fields,
-    choose,
-)
+from toolchain.codegen.emitters.floats.elementwise import choose
 from toolchain.codegen.emitters.floats.inputs import integers, names, read
 from toolchain.codegen.emitters.movement import cut, emit_move
-from toolchain.codegen.loops import COPY, Strides, broadcast_strides, copy_fields, loops
-from toolchain.codegen.operands import row_major
+from toolchain.codegen.loops import COPY, Strides, broadcast_strides, copy_fields
 from toolchain.program.records import Move, MoveKind
 
 if TYPE_CHECKING:
-    from toolchain.codegen.calls import Argument
     from toolchain.codegen.scope import Scope
     from toolchain.core.dtypes import Array
     from toolchain.program.records import FloatOp
@@ -45,7 +38,7 @@ def attribute(op: FloatOp, name: str, default: int) -> int:
 
 
 def _reshape(op: FloatOp, scope: Scope) -> None:
-    """The output's shape is known, whatever the operator computes it from."""
+    """No copy: the output's shape is known."""
     move(op, MoveKind.RESHAPE, names(op)[:1], scope)
 
 
@@ -129,17 +122,10 @@ def row_strides(shape: tuple[int, ...]) -> Strides:
 
 def _range(op: FloatOp, scope: Scope) -> None:
     """The number of every element, times delta, plus the start."""
-    y = scope.write(op.outputs[0])
-    numbers = np.arange(y.elements).astype(y.dtype.numpy)
-    left: Argument = scope.constant(numbers, f"{op.name}_numbers")
-    for kind, index in (("Mul", 2), ("Add", 0)):
-        argument, strides = broadcast(
-            names(op)[index], y.shape, row_major(1), f"{op.name}_{kind}", scope
-        )
-        fields = arithmetic_fields(kind, y.dtype)
-        fields["loops"] = loops(y.shape, y.strides, strides, y.strides)
-        scope.call(ARITHMETIC, fields, (left, argument), (y,), name=f"{op.name}_{kind}")
-        left = y
+    tensor = scope.tensor(op.outputs[0])
+    start, delta = (scope.program.constants[names(op)[index]].reshape(()) for index in (0, 2))
+    numbers = np.arange(prod(tensor.shape)).astype(tensor.dtype.numpy)
+    _write(op, np.asarray(start + numbers * delta, tensor.dtype.numpy), scope)
 
 
 def _trilu(op: FloatOp, scope: Scope) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolchain.program.records import FloatOp
 
 _SOFTMAX = Kernel("tc_float_softmax", in_place=True)
+_LOG_SOFTMAX = Kernel("tc_float_softmax")
 _NORMALIZE = Kernel("tc_float_normalize", in_place=True)
 _MOMENTS = Kernel("tc_float_moments", file="tc_float_normalize")
 _BATCHNORM = Kernel("tc_float_batchnorm", in_place=True)
@@ -39,7 +40,8 @@ def emit_softmax(op: FloatOp, scope: Scope, *, logarithm: bool) -> None:
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
     fields = runs(x, integer(op, "axis", -1)) | {"logarithm": int(logarithm)}
-    scope.call(_SOFTMAX, fields, (x,), (y,), name=op.name)
+    kernel = _LOG_SOFTMAX if logarithm else _SOFTMAX
+    scope.call(kernel, fields, (x,), (y,), name=op.name)
 
 
 def emit_layer(op: FloatOp, scope: Scope, *, is_rms: bool) -> None:
