@@ -1,8 +1,8 @@
 """Instructions that a sample takes on RISC-V, with the vector extension and without it.
 
-The emulator counts them with a plugin. Its own time says little, but stands beside them, with over
-without: it runs most scalar instructions as one of the machine's, and vector instructions as loops
-over their elements. What starts the program and translates it, which happens once, is in neither.
+The emulator counts them with a plugin. Its own time says little, but stands beside them: it runs
+most scalar instructions as one of the machine's, and vector instructions as loops over their
+elements. What starts the program and translates it, which happens once, is in neither.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
             _, samples = of.prepare()
             sample = b"".join(feed.tobytes() for feed in samples.batch(0).values())
             rows += _measured(of.name, compiled(of), sample, folder, given.vlen)
-    header = ("model", "vlen", "scalar", "vectors", "vectors/scalar", "verdict", "time, alike")
+    header = ("model", "vlen", "scalar", "vectors", "vectors/scalar", "verdict", "seconds, alike")
     show("Instructions per sample on RISC-V, in millions", header, rows)
 
 
@@ -73,10 +73,9 @@ def _measured(
     for vlen in lengths:
         vectors = _cost(folder / "vectors", vlen, plugin, sample)
         found = vectors.millions / scalar.millions
-        slower = vectors.seconds / scalar.seconds
-        rows += [
-            (name, vlen, scalar.millions, vectors.millions, found, verdict(found, LIMIT), slower)
-        ]
+        millions = (f"{scalar.millions:.1f}", f"{vectors.millions:.1f}")
+        seconds = f"{scalar.seconds:.3f}, {vectors.seconds:.3f}"
+        rows.append((name, vlen, *millions, found, verdict(found, LIMIT), seconds))
     return rows
 
 
