@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, Problem, SystemFailure
 from toolchain.plugin.runners import RunnerDef, RunnerRequest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolchain.core.runner import Runner
 
 ELF = ".rv64gcv.elf"
@@ -58,8 +58,9 @@ def _open(request: RunnerRequest) -> Iterator[Runner]:
     emulator = riscv_emulator()
     if isinstance(emulator, Problem):
         raise SystemFailure.of([emulator])
-    binary = request.folder / f"{request.name}{ELF}"
-    # Copies of files, as those in the cache are, need not be executable; the emulator only reads.
+    # The emulator refuses files that are not executable, which copies of a folder may not be.
+    binary = Path(shutil.copyfile(request.folder / f"{request.name}{ELF}", request.scratch / "elf"))
+    binary.chmod(0o755)
     command = (*emulator.command(_VLEN[request.platform]), str(binary))
     with NativeModel(command, request.program, layers=request.layer_names) as model:
         yield model

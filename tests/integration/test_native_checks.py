@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -107,7 +108,14 @@ def test_the_riscv_binary_is_built_and_executed(native: Any) -> None:
     )
     (level,) = project.build().check.levels
     assert (level.runner, level.status, level.samples) == ("riscv", LevelStatus.EQUAL, 1)
-    assert (project.target / f"tiny{ELF}").read_bytes()[:4] == b"\x7fELF"
+    binary = project.target / f"tiny{ELF}"
+    assert binary.read_bytes()[:4] == b"\x7fELF"
+    assert os.access(binary, os.X_OK)
+    binary.chmod(0o644)  # as copies of a folder may be
+    sample = np.load(project.folder / "calibration.npy")[0]
+    (expected,) = run(project.target, [sample], runner="reference")
+    (computed,) = run(project.target, [sample], runner="riscv")
+    np.testing.assert_array_equal(computed.outputs["logits"], expected.outputs["logits"])
 
 
 def test_a_wrong_runner_fails_the_check(native: Any, plugins: Callable[..., Any]) -> None:
