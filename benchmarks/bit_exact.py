@@ -16,10 +16,11 @@ from measure import parse, parser_of, show
 from native import Built, compiled, needed
 from subject import subject
 
+from tc_target_riscv.native import ELF
 from toolchain.analysis.lockstep import compare_in_lockstep
 from toolchain.codegen.native.build import build_executable
 from toolchain.codegen.native.execution import NativeModel
-from toolchain.codegen.native.tools import host_compiler, riscv_emulator
+from toolchain.codegen.native.tools import host_compiler, riscv_compiler, riscv_emulator
 from toolchain.core.progress import SilentProgress
 from toolchain.core.samples import SampleStore
 from toolchain.render.divergence import divergence_lines
@@ -34,8 +35,8 @@ MODELS = (
     "fastestdet",
     "mobilevit",
 )
-TARGETS = ("riscv", "npu", "kdp", "dpu")
-BINARY = "*.rv64gcv.elf"
+RISCV = "riscv"
+TARGETS = (RISCV, "npu", "kdp", "dpu")
 
 Command = Sequence[str]
 
@@ -58,7 +59,8 @@ def main() -> None:
             _, samples = of.prepare()
             for target in given.targets:
                 built = compiled(replace(of, target=target))
-                for name, command, count in _commands(built, Path(folder), given.vlens, counts):
+                commands = _commands(built, target, Path(folder), given.vlens, counts)
+                for name, command, count in commands:
                     row, first = _compared(built, command, samples, count)
                     rows.append((of.name, target, name, *row))
                     print(*rows[-1], *first, sep="  ", flush=True)
@@ -70,23 +72,26 @@ def main() -> None:
 
 
 def _commands(
-    built: Built, scratch: Path, vlens: Sequence[int], counts: tuple[int, int]
+    built: Built, target: str, scratch: Path, vlens: Sequence[int], counts: tuple[int, int]
 ) -> Iterator[tuple[str, Command, int]]:
     """The compiled forms of a program: what each is called, its command, and its samples."""
     samples, emulated_samples = counts
     build_executable(built.sources, needed(host_compiler()), scratch / "model")
     yield "host", [str(scratch / "model")], samples
-    for binary in built.folder.glob(BINARY):
-        emulator = needed(riscv_emulator())
-        for vlen in vlens:
-            command = [*emulator.command(vlen), str(binary)]
-            yield f"RISC-V, VLEN {vlen}", command, emulated_samples
+    if target != RISCV:
+        return
+    needed(riscv_compiler())  # without it the build made no binary
+    emulator = needed(riscv_emulator())
+    for vlen in vlens:
+        command = [*emulator.command(vlen), str(built.folder / f"{built.name}{ELF}")]
+        yield f"RISC-V, VLEN {vlen}", command, emulated_samples
 
 
 def _compared(
     built: Built, command: Command, samples: SampleStore, count: int
 ) -> tuple[Sequence[object], Sequence[str]]:
     """A row of the table, and what is to be said about the first difference."""
+    count = min(count, len(samples))
     with NativeModel(command, built.program, layers=built.layers) as model:
         found = compare_in_lockstep(built.program, model, samples, count, SilentProgress())
     verdict = "equal" if found.first is None else "DIFFERENT"

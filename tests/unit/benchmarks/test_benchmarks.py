@@ -14,6 +14,7 @@ from toolchain.core.dtypes import DType
 from toolchain.core.quant import Rounding
 from toolchain.errors import Problem
 from toolchain.program.cost import cost_report
+from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Move, MoveKind, Program, Tensor
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +66,43 @@ def test_programs_are_compared_bit_for_bit():
     assert re.search(r"quickstart +riscv +host +2 +13 +13736 +equal", table)
     assert re.search(r"quickstart +riscv +RISC-V, VLEN 128 +1 +13 +6868 +equal", table)
     assert re.search(r"quickstart +dpu +host +2 +13 +13736 +equal", table)
+
+
+class Wrong:
+    """In the place of a native program: right but for one element of one layer."""
+
+    def __init__(self, _command, program, *, layers):
+        self.interpreter = Interpreter(program)
+        self.layers = layers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def run(self, feeds):
+        found = dict(self.interpreter.run(feeds, self.layers))
+        wrong = found[self.layers[1]].copy()
+        wrong.flat[7] ^= 1
+        return {**found, self.layers[1]: wrong}
+
+
+def test_a_difference_is_explained(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    bit_exact = importlib.import_module("bit_exact")
+    monkeypatch.setattr(bit_exact, "NativeModel", Wrong)
+    monkeypatch.setattr(bit_exact, "build_executable", lambda *_: None)
+    words = ["bit_exact.py", "--config", str(CONFIG), "--targets", "dpu", "--samples", "2"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        bit_exact.main()
+    assert ended.value.code == 1
+    shown = capsys.readouterr().out
+    assert re.search(r"quickstart +dpu +host +1 +13 +6868 +DIFFERENT", shown)
+    assert re.search(
+        r"^quickstart dpu host: .*BatchNormalization.*\[0, 0, 0, 7\]", shown, re.MULTILINE
+    )
 
 
 def test_speed_of_generated_c():
