@@ -17,7 +17,7 @@ from toolchain.codegen.emitters.product import (
 )
 from toolchain.codegen.emitters.weights import as_signed, lowered_points, panels
 from toolchain.codegen.literals import Fields, Struct, Word, element_type
-from toolchain.codegen.loops import broadcast_strides, loops
+from toolchain.codegen.loops import broadcast_strides, loops, row_major_strides
 from toolchain.codegen.operands import Operand, row_major
 from toolchain.core.dtypes import DType
 
@@ -132,5 +132,4 @@ def _sizes(
 
 def _matrix_strides(shape: tuple[int, ...], outer: tuple[int, ...]) -> tuple[int, ...]:
     """Elements from one matrix to the next, for each axis of the batch."""
-    steps = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape) - 2))
-    return broadcast_strides(steps, shape[:-2], outer)
+    return broadcast_strides(row_major_strides(shape)[:-2], shape[:-2], outer)
