@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -58,8 +59,9 @@ def _open(request: RunnerRequest) -> Iterator[Runner]:
     emulator = riscv_emulator()
     if isinstance(emulator, Problem):
         raise SystemFailure.of([emulator])
-    binary = request.folder / f"{request.name}{ELF}"
-    # Copies of files, as those in the cache are, need not be executable; the emulator only reads.
+    binary = request.scratch / f"{request.name}{ELF}"
+    shutil.copyfile(request.folder / binary.name, binary)
+    binary.chmod(0o755)  # emulators refuse others, which copies of published folders may be
     command = (*emulator.command(_VLEN[request.platform]), str(binary))
     with NativeModel(command, request.program, layers=request.layer_names) as model:
         yield model

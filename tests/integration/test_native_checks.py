@@ -107,7 +107,15 @@ def test_the_riscv_binary_is_built_and_executed(native: Any) -> None:
     )
     (level,) = project.build().check.levels
     assert (level.runner, level.status, level.samples) == ("riscv", LevelStatus.EQUAL, 1)
-    assert (project.target / f"tiny{ELF}").read_bytes()[:4] == b"\x7fELF"
+    binary = project.target / f"tiny{ELF}"
+    assert binary.read_bytes()[:4] == b"\x7fELF"
+    assert binary.stat().st_mode & 0o111
+    binary.chmod(0o644)  # as copies of the folder may be
+    sample = np.load(project.folder / "calibration.npy")[0]
+    (expected,) = run(project.target, [sample])
+    (executed,) = run(project.target, [sample], runner="riscv")
+    for name, array in expected.outputs.items():
+        np.testing.assert_array_equal(executed.outputs[name], array)
 
 
 def test_a_wrong_runner_fails_the_check(native: Any, plugins: Callable[..., Any]) -> None:

@@ -129,7 +129,7 @@ class Workspace:
             for item, source in files.items():
                 target = staged / item
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+                shutil.copy(source, target)  # programs stay executable
             self._free(folder)
             try:
                 if folder.exists():
