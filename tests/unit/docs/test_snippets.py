@@ -75,11 +75,11 @@ def follow(page: str, folder: Path, **variables: str) -> None:
                 output = shell(folder, block.text, code, **variables)
             case "python" if not block.info:
                 output = python(folder, block.text)
-            case "toml" | "python":
+            case "toml" | "python" | "c" if block.info:
                 name = block.info.removeprefix(">>")
                 with (folder / name).open("a" if name != block.info else "w") as file:
                     file.write(block.text)
-            case "text":
+            case "text" | "c":
                 shown = words(output)
                 for line in block.text.splitlines():
                     assert words(line) in shown, f"not in the output: {line}\n{output}"
@@ -88,7 +88,7 @@ def follow(page: str, folder: Path, **variables: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["tutorial.md", "surgery.md", "data.md", "api.md", "divergence.md"]
+    "page", ["tutorial.md", "surgery.md", "data.md", "api.md", "divergence.md", "native.md"]
 )
 def test_pages_to_follow(tmp_path: Path, page: str) -> None:
     for path in (ROOT / "configs" / "quickstart").iterdir():
