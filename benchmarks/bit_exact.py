@@ -2,7 +2,7 @@
 
 The programs of every target are compiled for this computer. The RISC-V target's own binary runs in
 the emulator, too, on fewer samples, with vector registers of several lengths. Ends with 1 where
-anything differs.
+anything differs or fails.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from toolchain.codegen.native.execution import NativeModel
 from toolchain.codegen.native.tools import host_compiler, riscv_compiler, riscv_emulator
 from toolchain.core.progress import SilentProgress
 from toolchain.core.samples import SampleStore
+from toolchain.errors import CheckFailed
 from toolchain.render.divergence import divergence_lines
 
 MODELS = (
@@ -92,8 +93,11 @@ def _compared(
 ) -> tuple[Sequence[object], Sequence[str]]:
     """A row of the table, and what is to be said about the first difference."""
     count = min(count, len(samples))
-    with NativeModel(command, built.program, layers=built.layers) as model:
-        found = compare_in_lockstep(built.program, model, samples, count, SilentProgress())
+    try:
+        with NativeModel(command, built.program, layers=built.layers) as model:
+            found = compare_in_lockstep(built.program, model, samples, count, SilentProgress())
+    except CheckFailed as error:  # it crashed, or the emulator did
+        return ("", "", "", "FAILED"), [f"{one.message}: {one.got}" for one in error.problems]
     verdict = "equal" if found.first is None else "DIFFERENT"
     row = (found.samples, found.tensors, found.elements, verdict)
     return row, [] if found.first is None else list(divergence_lines(found.first))
