@@ -106,7 +106,7 @@ MACHINES: dict[str, Machine] = {
         MacArray(pixels=4, inputs=12, outputs=12),
         512,
         (4_264, "32 bits of LPDDR2 at 1066 MT/s"),
-        "about 0.35 TOPS, ten times what published frame rates need",
+        "about 0.35 TOPS, six times what its published frame rates need",
     ),
 }
 """The machine of every chip."""

@@ -54,10 +54,10 @@ _AX650 = Machine(
         "convolution.count": "pulsar2, NPU architecture v3: 6 in 3 groups",
         "tensor.count": "pulsar2, NPU architecture v3: 3 in 3 groups",
         "transfer.count": "pulsar2, NPU architecture v3: 3 in 3 groups",
-        "memory.bytes": "users of pulsar2: about 11 MiB in all; 3.5 MiB for each group",
     },
     assumptions={
         **_ASSUMED,
+        "memory.bytes": "a third of the 11 MiB or so that users of pulsar2 found",
         "ddr.megabytes_per_second": "two channels of 32 bits, LPDDR4X at 4266 MT/s",
     },
 )

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tc_target_npu.facts import SPEC as NPU
 from toolchain.accelerator.bounds import Engine, product_cycles, program_bound, transfer_cycles
 from toolchain.core.cost import MatrixShape
 from toolchain.core.dtypes import DType
@@ -52,6 +55,22 @@ FINISH = Requantize(factor="f", zero_point=0, low=-128, high=127)
 )
 def test_cycles_of_one_array(toy: Machine, shape: MatrixShape, bits: int, cycles: int) -> None:
     assert product_cycles(shape, bits, toy) == cycles
+
+
+SIZES = st.integers(1, 300)
+
+
+@given(count=SIZES, rows=SIZES, channels=SIZES, columns=SIZES, window=st.sampled_from((1, 9, 25)))
+def test_no_array_does_more_than_its_macs(
+    count: int, rows: int, channels: int, columns: int, window: int
+) -> None:
+    shape = MatrixShape(
+        count=count, rows=rows, depth=channels * window, columns=columns, window=window
+    )
+    machine = NPU.platforms[0].machines[0]
+    busy = product_cycles(shape, 8, machine)
+    assert busy * machine.convolution.array.macs >= shape.macs
+    assert product_cycles(replace(shape, rows=rows + 1), 8, machine) >= busy
 
 
 def test_transfers_take_the_narrower_of_memory_and_channels(toy: Machine) -> None:
