@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tc_target_dpu import functions
 from tc_target_dpu import rules as own
+from tc_target_dpu.machines import BANK_DEPTH, machine
 from toolchain.api import (
     BiasRule,
     DType,
@@ -23,7 +24,6 @@ _POSITION_7 = (0.0, 127.0 / 128.0)
 """Output range whose position is 7: 127 * 2**-7 is its end."""
 _SYMMETRIC_7 = (-127.0 / 128.0, 127.0 / 128.0)
 _POSITIONS = (0, 15)
-_BANK_DEPTH = 2048
 _POOL = 256
 _LARGEST = 16
 
@@ -89,14 +89,14 @@ def _limited(parallel: int) -> dict[str, OpSupport]:
         own.input_channels(parallel),
         own.output_channels(parallel),
     )
-    matrix = own.matrix_columns(parallel, _BANK_DEPTH)
+    matrix = own.matrix_columns(parallel, BANK_DEPTH)
     return {
         "Conv": rule.computed(
             *convolution,
             own.kernel_range,
             window.strides_at_most(8, 8),
             window.padding_within_kernel,
-            own.weights_per_bank(parallel, _BANK_DEPTH),
+            own.weights_per_bank(parallel, BANK_DEPTH),
         ),
         "ConvTranspose": rule.computed(*convolution, window.no_dilation, own.kernel_per_stride),
         "Gemm": rule.computed(rule.gemm_form, rule.constant_weight, rule.gemm_bias, matrix),
@@ -111,6 +111,7 @@ def _size(name: str, pixels: int, parallel: int) -> Platform:
     return Platform(
         name=name,
         summary=f"{pixels} pixels x {parallel} input x {parallel} output channels at a time",
+        machines=tuple(machine(name, pixels, parallel, cores) for cores in range(1, 5)),
         ops={} if parallel == _LARGEST else _limited(parallel),
     )
 

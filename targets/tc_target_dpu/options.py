@@ -23,4 +23,5 @@ class DpuOptions:
 def configure(spec: TargetSpec, options: DpuOptions) -> TargetSpec:
     """The facts of a size with so many cores."""
     (size,) = spec.platforms
-    return replace(spec, platforms=(replace(size, cores=options.cores),))
+    machines = tuple(machine for machine in size.machines if machine.cores == options.cores)
+    return replace(spec, platforms=(replace(size, cores=options.cores, machines=machines),))

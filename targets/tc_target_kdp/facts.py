@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tc_target_kdp.machines import MACHINES
 from tc_target_kdp.operators import ON_520, ON_530, ON_720, OPS
 from toolchain.api import (
     BiasRule,
@@ -18,18 +19,25 @@ SPEC = TargetSpec(
     name="kdp",
     summary="Kneron KL520, KL530, KL630, KL720, KL730: fixed point by radix and scale",
     platforms=(
-        Platform(name="730", summary="KL730: most operators of all"),
-        Platform(name="630", summary="KL630: operators of KL530", ops=ON_530),
-        Platform(name="530", summary="KL530", ops=ON_530),
+        Platform(name="730", summary="KL730: most operators of all", machines=(MACHINES["730"],)),
+        Platform(
+            name="630",
+            summary="KL630: operators of KL530",
+            machines=(MACHINES["630"],),
+            ops=ON_530,
+        ),
+        Platform(name="530", summary="KL530", machines=(MACHINES["530"],), ops=ON_530),
         Platform(
             name="720",
             summary="KL720: no 4-bit weights",
+            machines=(MACHINES["720"],),
             ops=ON_720,
             weight_dtypes=(DType.INT8, DType.INT16),
         ),
         Platform(
             name="520",
             summary="KL520: convolutional networks, no 16-bit weights",
+            machines=(MACHINES["520"],),
             ops=ON_520,
             weight_dtypes=(DType.INT8, DType.INT4),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tc_target_npu import rules as own
+from tc_target_npu.machines import MACHINES
 from tc_target_npu.options import MODES
 from toolchain.api import (
     BiasRule,
@@ -99,6 +100,7 @@ def _chip(name: str, summary: str, ops: dict[str, OpSupport | None] | None = Non
         name=name,
         summary=summary,
         cores=int(MODES[name][-1].removeprefix("NPU")),
+        machines=MACHINES[name],
         ops=ops or {},
         weight_dtypes=None if name in ("ax650", "m76h") else _WITHOUT_INT4,
     )

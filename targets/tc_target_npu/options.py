@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated
@@ -58,7 +58,7 @@ HARDWARE: Mapping[str, str] = MappingProxyType(
 
 
 def configure(spec: TargetSpec, options: NpuOptions) -> TargetSpec:
-    """The facts of a chip, which no mode changes.
+    """The facts of a chip with the machine of the mode.
 
     Raises:
         ConfigError: The chip has no such mode.
@@ -73,4 +73,5 @@ def configure(spec: TargetSpec, options: NpuOptions) -> TargetSpec:
             got=options.npu_mode,
             allowed=" or ".join(modes),
         )
-    return spec
+    machine = chip.machines[modes.index(options.npu_mode)]
+    return replace(spec, platforms=(replace(chip, machines=(machine,)),))

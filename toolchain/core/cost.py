@@ -13,13 +13,15 @@ class MatrixShape:
     """Matrix products that an operation amounts to: `count` of (rows, depth) @ (depth, columns).
 
     A convolution has a product per group, a row per output position, a column per output channel
-    of the group; so a depthwise one is many products of one column.
+    of the group; so a depthwise one is many products of one column. Its depth runs over the input
+    channels of the group at each of the `window` positions of the kernel.
     """
 
     count: int
     rows: int
     depth: int
     columns: int
+    window: int = 1
 
     @property
     def macs(self) -> int:

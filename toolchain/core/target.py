@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from toolchain.core.dtypes import DType
+from toolchain.core.machine import Machine
 from toolchain.core.quant import QuantSpec, Rounding
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Platform:
         name: What the user writes.
         summary: One line.
         cores: Cores that can work on one model.
+        machines: Models of what programs are compiled for, one for each mode or number of cores,
+            the default first; the target's options may choose one. Empty: nobody described any.
         ops: Operators whose support differs from the family's; None where the chip has none.
         activation_dtypes: Types of activations, where they differ from the family's.
         weight_dtypes: Types of weights, where they differ from the family's.
@@ -130,6 +133,7 @@ class Platform:
     name: str
     summary: str
     cores: int = 1
+    machines: tuple[Machine, ...] = ()
     ops: Mapping[str, OpSupport | None] = field(default_factory=dict)
     activation_dtypes: tuple[DType, ...] | None = None
     weight_dtypes: tuple[DType, ...] | None = None

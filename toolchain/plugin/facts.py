@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from toolchain.accelerator.description import machine_findings
 from toolchain.core.quant import ScaleKind
 from toolchain.core.target import Requantization, TargetDef, TargetSpec
 from toolchain.plugin.declared import Findings
@@ -30,7 +31,7 @@ def fact_findings(definition: TargetDef) -> Findings:
     """What is inconsistent in the facts of a target, whose fields hold what they declare."""
     spec = definition.spec
     label = spec.name[:40]
-    for check in (_naming, _types, _numbers, _scales):
+    for check in (_naming, _types, _numbers, _scales, _machines):
         for place, got, allowed in check(spec):
             yield f"target {label}, {place}", got, allowed
     for place, got, allowed in _options(definition):
@@ -81,6 +82,16 @@ def _scales(spec: TargetSpec) -> Findings:
         kind = getattr(spec, role).scale_kind
         if kind is not ScaleKind.POWER_OF_TWO:
             yield f"{role}.scale_kind", kind, "power_of_two, where requantization only shifts"
+
+
+def _machines(spec: TargetSpec) -> Findings:
+    machines = [machine for platform in spec.platforms for machine in platform.machines]
+    for name, times in Counter(machine.name for machine in machines).items():
+        if times > 1:
+            yield "machines", f"{name}, {times} times", "names that differ"
+    for machine in machines:
+        for place, got, allowed in machine_findings(machine):
+            yield f"machine {machine.name[:40]}, {place}", got, allowed
 
 
 def _options(definition: TargetDef) -> Findings:

@@ -65,6 +65,7 @@ def _convolution(output: Shape, weight: Shape, groups: int) -> MatrixShape:
         rows=output[0] * math.prod(output[2:]),
         depth=math.prod(weight[1:]),
         columns=weight[0] // groups,
+        window=math.prod(weight[2:]),
     )
 
 

@@ -160,6 +160,14 @@ def test_the_cost_model_is_what_its_fit_says():
     assert [float(figure) for figure in fitted.groups()] == pytest.approx(held, rel=0.03)
 
 
+def test_no_npu_is_published_as_faster_than_its_bound():
+    script = ROOT / "benchmarks" / "npu_bounds.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    compared = re.search(r"mobilenet_v2 +ax650-npu1 +301 +(\d+) +(\d+) +(\S+)", done.stdout)
+    assert compared.groups() == ("170641", "450154", "2.638")
+    assert "b4096-4" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("name", "millions"),
     [

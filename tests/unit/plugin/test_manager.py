@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tc_target_npu.facts import SPEC as NPU
+from toolchain.core.target import Platform
 from toolchain.errors import Code, ConfigError, PluginError
 from toolchain.plugin.manager import COLLECTING, PluginManager
 
@@ -42,6 +45,32 @@ def test_every_collecting_hook_is_asked_and_checked(manager: Any, plugin: Any, h
     assert problem.where == f"wrong (wrong-dist 1.2), hook {hook}"
     assert problem.got == "str: text"
     assert problem.allowed == COLLECTING[hook].__name__
+
+
+def test_all_that_is_wrong_with_a_machine(manager: Any, plugin: Any, target: Any) -> None:
+    """One error for figures that do not agree, and before that one for types."""
+    machine = NPU.platforms[0].machines[0]
+
+    def refused(**changes: Any) -> Any:
+        chip = Platform(name="p", summary="p", machines=(replace(machine, **changes),))
+        made = target("chip")
+        wrong = replace(made, spec=replace(made.spec, platforms=(chip,)))
+        with pytest.raises(PluginError) as caught:
+            manager(wrong=plugin(tc_targets=lambda: [wrong])).targets()
+        return [
+            (each.code, each.where.split(", ", 2)[2], each.got, each.allowed)
+            for each in caught.value.problems
+        ]
+
+    code, place = Code.PLUGIN_BAD_RETURN, "target chip, machine ax650-npu1"
+    assert refused(cores=0, sync_cycles=-1) == [
+        (code, f"{place}, cores", "0", "at least 1"),
+        (code, f"{place}, sync_cycles", "-1", "at least 0"),
+    ]
+    assert refused(clock_mhz=732.5, ddr=None) == [
+        (code, "spec.platforms[0].machines[0].clock_mhz", "float: 732.5", "int"),
+        (code, "spec.platforms[0].machines[0].ddr", "NoneType: None", "Ddr"),
+    ]
 
 
 def test_an_answer_that_is_no_list(manager: Any, plugin: Any, method: Any) -> None:

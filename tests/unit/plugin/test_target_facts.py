@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tc_target_npu.facts import SPEC as NPU
 from tc_target_riscv.facts import SPEC
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import QuantSpec
@@ -44,6 +45,22 @@ ONE = Platform(name="x1", summary="one")
 )  # fmt: skip
 def test_facts_that_do_not(changes: dict[str, Any], place: str) -> None:
     assert places(TargetDef(spec=replace(SPEC, **changes))) == [place]
+
+
+MACHINE = NPU.platforms[0].machines[0]
+
+
+def test_machines() -> None:
+    wrong = replace(MACHINE, cores=0, summary="")
+    chips = (
+        replace(ONE, machines=(MACHINE, wrong)),
+        replace(ONE, name="x2", machines=(replace(MACHINE, name="x2"),)),
+    )
+    assert places(TargetDef(spec=replace(SPEC, platforms=chips))) == [
+        "target riscv, machines",
+        "target riscv, machine ax650-npu1, summary",
+        "target riscv, machine ax650-npu1, cores",
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

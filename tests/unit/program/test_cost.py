@@ -120,17 +120,41 @@ CASES = {
     "conv": (
         conv(),
         {"x": X, "y": (I8, (1, 6, 3, 3))},
-        ("Conv", I8, MatrixShape(count=1, rows=9, depth=36, columns=6), 54, 216 + 24 + 4, 100, 54),
+        (
+            "Conv",
+            I8,
+            MatrixShape(count=1, rows=9, depth=36, columns=6, window=9),
+            54,
+            216 + 24 + 4,
+            100,
+            54,
+        ),
     ),
     "depthwise conv": (
         conv(weight="dw", groups=4, bias=None),
         {"x": X, "y": (I8, (1, 4, 3, 3))},
-        ("Conv", I8, MatrixShape(count=4, rows=9, depth=9, columns=1), 36, 36 + 4, 100, 36),
+        (
+            "Conv",
+            I8,
+            MatrixShape(count=4, rows=9, depth=9, columns=1, window=9),
+            36,
+            36 + 4,
+            100,
+            36,
+        ),
     ),
     "conv of 16-bit activations": (
         conv(bias=None),
         {"x": (I16, (2, 4, 5, 5)), "y": (I16, (2, 6, 3, 3))},
-        ("Conv", I16, MatrixShape(count=1, rows=18, depth=36, columns=6), 108, 220, 400, 216),
+        (
+            "Conv",
+            I16,
+            MatrixShape(count=1, rows=18, depth=36, columns=6, window=9),
+            108,
+            220,
+            400,
+            216,
+        ),
     ),
     "conv transpose": (
         of(
@@ -182,7 +206,15 @@ CASES = {
             **WINDOW,
         ),
         {"x": X, "y": (I8, (1, 6, 3, 3))},  # 2 blocks of 4 channels, 9 kernel elements
-        ("BlockedConv", I8, MatrixShape(count=1, rows=9, depth=36, columns=6), 972, 220, 100, 54),
+        (
+            "BlockedConv",
+            I8,
+            MatrixShape(count=1, rows=9, depth=36, columns=6, window=9),
+            972,
+            220,
+            100,
+            54,
+        ),
     ),
     "blocked matmul": (
         of(

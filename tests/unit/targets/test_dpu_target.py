@@ -52,7 +52,9 @@ def test_known_ranges_have_position_7(op_type: str):
 
 
 def test_cores_come_from_the_options():
-    assert TARGET.facts("b512", DpuOptions(cores=3)).platforms[0].cores == 3
+    (size,) = TARGET.facts("b512", DpuOptions(cores=3)).platforms
+    assert size.cores == 3
+    assert [machine.name for machine in size.machines] == ["b512-3"]
 
 
 KEPT = {

@@ -50,7 +50,8 @@ def test_every_chip_has_modes_and_a_name_for_the_vendor():
     ("chip", "mode"), [("ax650", "NPU3"), ("ax620e", "NPU2"), ("ax8860", "NPU4"), ("m57", "NPU1")]
 )
 def test_modes_of_a_chip(chip: str, mode: str):
-    assert TARGET.facts(chip, NpuOptions(npu_mode=NpuMode(mode))).name == "npu"
+    (platform,) = TARGET.facts(chip, NpuOptions(npu_mode=NpuMode(mode))).platforms
+    assert [machine.name for machine in platform.machines] == [f"{chip}-{mode.lower()}"]
 
 
 @pytest.mark.parametrize(
