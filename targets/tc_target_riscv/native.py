@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.errors import Code, Problem, SystemFailure
 from toolchain.plugin.runners import RunnerDef, RunnerRequest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolchain.core.runner import Runner
 
 ELF = ".rv64gcv.elf"
@@ -59,9 +58,9 @@ def _open(request: RunnerRequest) -> Iterator[Runner]:
     emulator = riscv_emulator()
     if isinstance(emulator, Problem):
         raise SystemFailure.of([emulator])
-    binary = request.scratch / f"{request.name}{ELF}"
-    shutil.copyfile(request.folder / binary.name, binary)
-    binary.chmod(0o755)  # emulators refuse others, which copies of published folders may be
+    # The emulator refuses files that are not executable, which copies of a folder may not be.
+    binary = Path(shutil.copyfile(request.folder / f"{request.name}{ELF}", request.scratch / "elf"))
+    binary.chmod(0o755)
     command = (*emulator.command(_VLEN[request.platform]), str(binary))
     with NativeModel(command, request.program, layers=request.layer_names) as model:
         yield model

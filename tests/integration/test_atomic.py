@@ -71,9 +71,9 @@ def test_an_interrupt_keeps_finished_stages(project: Any) -> None:
 
 def test_ctrl_c_in_a_process_of_its_own(project: Any) -> None:
     code = (
-        "import os, signal, sys; from toolchain.cli.main import main\n"
+        "import os, signal, sys, time; from toolchain.cli.main import main\n"
         "import toolchain.pipeline.stages.compile as stage\n"
-        "stage.read_view = lambda path: os.kill(os.getpid(), signal.SIGINT)\n"
+        "stage.read_view = lambda path: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))\n"
         "main()"
     )
     words = ["build", "--config", str(project.write()), "--target", "riscv"]

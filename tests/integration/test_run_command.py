@@ -229,7 +229,7 @@ def test_objects_are_never_unpickled(
         (["-i", "."], Code.DATA_NOT_FOUND, 4),
         (["-i", "x="], Code.DATA_NOT_FOUND, 4),
         (["-i", "image.png"], Code.DATA_SHAPE, 4),
-        (["-i", "one.npy", "--runner", "board"], Code.BAD_USAGE, 2),
+        (["-i", "one.npy", "--runner", "board"], Code.BAD_VALUE, 2),
         ([], Code.BAD_USAGE, 2),
     ],
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from toolchain.codegen.calls import Call, Step
 from toolchain.codegen.emitters import EMITTERS, SPATIAL
 from toolchain.codegen.memory import MemoryPlan, plan_memory
-from toolchain.codegen.operands import Operand, row_major
+from toolchain.codegen.operands import row_major
 from toolchain.codegen.scope import Scope
 from toolchain.program.records import Program
 from toolchain.program.validation import check_program
@@ -26,11 +26,10 @@ class Generated:
     Attributes:
         program: What it computes.
         steps: Operations with their calls, in order.
+        closing: Calls that bring outputs to the caller which were not computed there.
         constants: Data by C name.
-        outputs: Where each program output is computed; copied out where that is not the caller's.
-        closing: Calls that bring outputs to the caller.
         memory: Where buffers lie.
-        external: Buffers of the caller: inputs and outputs, by name.
+        external: Where the caller's buffers are, inputs and outputs, by name.
         workers: Parts for `parallel_for`.
     """
 
@@ -76,10 +75,20 @@ def generate(program: Program, *, name: str = "model", workers: int = 1) -> Gene
         steps=tuple(scope.steps),
         closing=closing,
         constants=MappingProxyType(scope.constants),
-        memory=plan_memory(calls, frozenset(external)),
+        memory=plan_memory(calls, frozenset(external), _shown(scope.steps)),
         external=MappingProxyType(external),
         workers=workers,
     )
+
+
+def _shown(steps: Sequence[Step]) -> dict[str, int]:
+    """Index of the call behind which results are shown to an observer, by the buffer."""
+    found: dict[str, int] = {}
+    called = 0
+    for step in steps:
+        called += len(step.calls)
+        found.update((operand.buffer, called - 1) for operand in step.results.values())
+    return found
 
 
 def _spatial(program: Program) -> frozenset[str]:
@@ -106,9 +115,7 @@ def _hand_out(scope: Scope, external: dict[str, str]) -> tuple[Call, ...]:
         if own:
             external[name] = place
         else:
-            result = Operand(
-                buffer=f"{name} handed out", dtype=operand.dtype, shape=operand.shape, order=plain
-            )
+            result = replace(operand, buffer=scope.buffer(f"output {index}"), order=plain)
             external[result.buffer] = place
             scope.copy(operand, result, name=f"{name}_out")
     return scope.take_calls()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +14,20 @@ from toolchain.core.dtypes import Array, DType
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while main arena memory scratch context inputs outputs".split()
+    "union unsigned void volatile while asm typeof linux unix".split()
 )
+"""Of C99, and what compilers add to it unless they are told not to."""
+_LATER_KEYWORDS = frozenset(
+    "alignas alignof and and_eq bitand bitor bool catch class compl concept const_cast consteval "
+    "constexpr constinit co_await co_return co_yield decltype delete dynamic_cast explicit export "
+    "false friend mutable namespace new noexcept not not_eq nullptr operator or or_eq private "
+    "protected public reinterpret_cast requires static_assert static_cast template this "
+    "thread_local throw true try typeid typename typeof_unqual using virtual wchar_t xor "
+    "xor_eq".split()
+)
+"""Of C23 and C++, which sketches of Arduino are written in."""
+_OWN = frozenset("main arena memory scratch context inputs outputs layers".split())
+"""What generated functions call their own."""
 _LIBRARY = frozenset(
     "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 "
     "fabs fdim floor fma fmax fmin fmod frexp gamma hypot ilogb index j0 j1 jn ldexp lgamma "
@@ -135,10 +146,9 @@ def identifier(name: str, taken: set[str]) -> str:
     plain = re.sub(r"[^a-zA-Z0-9_]+", "_", name).strip("_").lower() or "t"
     if (
         plain[0].isdigit()
-        or plain in _KEYWORDS
+        or plain in _KEYWORDS | _LATER_KEYWORDS | _OWN
         or _LIBRARY & {plain, plain.removesuffix("f"), plain.removesuffix("l")}
         or plain.startswith("tc_")
-        or keyword.iskeyword(plain)
     ):
         plain = f"t_{plain}"
     if plain.endswith("_t"):  # as types do

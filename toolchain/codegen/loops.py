@@ -29,10 +29,14 @@ def broadcast_strides(strides: Strides, shape: Sequence[int], result: Sequence[i
     return (0,) * missing + tuple(own)
 
 
+def row_major_strides(shape: Sequence[int]) -> Strides:
+    """Strides of a tensor whose last axis is the fastest."""
+    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
 def constant_strides(shape: Sequence[int], result: Sequence[int]) -> Strides:
     """Strides of a row-major constant along the axes of what it is broadcast to."""
-    own = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-    return broadcast_strides(own, shape, result)
+    return broadcast_strides(row_major_strides(shape), shape, result)
 
 
 def loops(shape: Sequence[int], *operands: Strides) -> Struct:
@@ -68,10 +72,7 @@ def _merged(extents: list[int], steps: list[list[int]]) -> tuple[list[int], list
     ends = [*starts[1:], len(extents)]
     shape = []
     for first, end in zip(starts, ends, strict=True):
-        product = 1
-        for extent in extents[first:end]:
-            product *= extent
-        shape.append(product)
+        shape.append(prod(extents[first:end]))
     return shape, [[own[end - 1] for end in ends] for own in steps]
 
 

@@ -8,7 +8,7 @@ of several such orders the one with the smallest arena counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from toolchain.codegen.calls import Call
 
 ALIGNMENT_BYTES = 64
-"""Every buffer begins at a multiple: a cache line, and the widest vectors."""
+"""Every buffer begins at a multiple of it from the arena's beginning: a cache line."""
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,17 @@ class _Block:
     scratch: bool = False
 
 
-def plan_memory(calls: Sequence[Call], external: frozenset[str]) -> MemoryPlan:
-    """Place the buffers of `calls`, which run in order; `external` ones lie elsewhere."""
-    blocks = _blocks(calls, external)
+def plan_memory(
+    calls: Sequence[Call], external: frozenset[str], shown: Mapping[str, int] = NOTHING
+) -> MemoryPlan:
+    """Place the buffers of `calls`, which run in order.
+
+    Args:
+        calls: What reads and writes buffers.
+        external: Buffers that lie elsewhere.
+        shown: Index of the call behind which a buffer is looked at once more, by its name.
+    """
+    blocks = _blocks(calls, external, shown)
     last = len(calls)
     live = [0] * last
     for block in blocks:
@@ -72,20 +81,29 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _blocks(calls: Sequence[Call], external: frozenset[str]) -> list[_Block]:
-    """Lifetimes, with outputs put in the place of inputs that end there where kernels allow it."""
-    last_use: dict[str, int] = {}
+def _last_uses(calls: Sequence[Call], shown: Mapping[str, int]) -> dict[str, int]:
+    """Index of the call after which nothing needs a buffer any more."""
+    found = dict(shown)
     for index, call in enumerate(calls):
         for item in (*call.inputs, *call.outputs):
             if isinstance(item, Operand):
-                last_use[item.buffer] = index
+                found[item.buffer] = max(index, found.get(item.buffer, index))
+    return found
+
+
+def _blocks(
+    calls: Sequence[Call], external: frozenset[str], shown: Mapping[str, int]
+) -> list[_Block]:
+    """Lifetimes, with outputs put in the place of inputs that end there where kernels allow it."""
+    last_use = _last_uses(calls, shown)
     found: list[_Block] = []
     by_name: dict[str, _Block] = {}
     for index, call in enumerate(calls):
         for output in call.outputs:
             if output.buffer in by_name or output.buffer in external:
                 continue
-            block = _reusable(call, output, index, last_use, by_name)
+            ending = {name for name in _read(call) if last_use[name] == index != shown.get(name)}
+            block = _reusable(call, output, ending, by_name)
             if block is None:
                 block = _Block([], _aligned(output.size_bytes), index, index)
                 found.append(block)
@@ -97,26 +115,29 @@ def _blocks(calls: Sequence[Call], external: frozenset[str]) -> list[_Block]:
     return found
 
 
+def _read(call: Call) -> dict[str, list[Operand]]:
+    """What a call reads, by buffer: it may be the same bytes in several orders."""
+    found: dict[str, list[Operand]] = {}
+    for item in call.inputs:
+        if isinstance(item, Operand):
+            found.setdefault(item.buffer, []).append(item)
+    return found
+
+
 def _reusable(
-    call: Call,
-    output: Operand,
-    index: int,
-    last_use: Mapping[str, int],
-    by_name: Mapping[str, _Block],
+    call: Call, output: Operand, ending: Collection[str], by_name: Mapping[str, _Block]
 ) -> _Block | None:
-    """The block of an input that nobody reads afterwards and that the output may overwrite."""
+    """The block of a buffer that is not needed behind the call, if the output may overwrite it."""
     if not call.kernel.in_place or output is not call.outputs[0]:
         return None
-    for item in call.inputs:
-        block = by_name.get(item.buffer) if isinstance(item, Operand) else None
+    for name, views in _read(call).items():
         if (
-            block is not None
-            and isinstance(item, Operand)
-            and last_use[item.buffer] == index == block.last
-            and _lie_alike(item, output)
-            and item.size_bytes >= output.size_bytes
+            name in ending
+            and name in by_name
+            and views[0].size_bytes >= output.size_bytes
+            and all(_lie_alike(view, output) for view in views)
         ):
-            return block
+            return by_name[name]
     return None
 
 

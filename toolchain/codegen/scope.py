@@ -98,10 +98,17 @@ class Scope:
             if operand.lies_as(order):
                 return replace(operand, order=order)
         source = found[0]
-        result = replace(source, buffer=f"{name} as {order}", order=order)
+        result = replace(source, buffer=self.buffer(f"{name} as {order}"), order=order)
         self.copy(source, result, name=f"{name}_rearranged")
         found.append(result)
         return result
+
+    def buffer(self, words: str) -> str:
+        """A name that begins with `words` for a buffer that is no tensor of the program."""
+        known = {*self.program.tensors, *self.program.constants}
+        while words in known:
+            words += "'"
+        return words
 
     def _load(self, name: str) -> None:
         result = self.write(name)

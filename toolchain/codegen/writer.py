@@ -237,7 +237,7 @@ class Writer:
     def _table(self, name: str, tensors: Iterable[tuple[str, Operand]]) -> Iterator[str]:
         rows = [self._row(self.generated.program.tensors[tensor], item) for tensor, item in tensors]
         yield f"static const tc_tensor {name}[] = {{"
-        yield from (f"    {row}," for row in rows or ['{""}'])
+        yield from (f"    {row}," for row in rows or ["{0}"])
         yield "};"
 
     def _row(self, tensor: Tensor, operand: Operand) -> str:
@@ -275,12 +275,9 @@ class Writer:
 
     def _declarations(self) -> Mapping[str, str]:
         return {
-            name: f"const {_c_type(array)} {self._constant(name)}[{max(array.size, 1)}]"
+            name: f"const {_c_type(array)} {name}[{max(array.size, 1)}]"
             for name, array in self.generated.constants.items()
         }
-
-    def _constant(self, name: str) -> str:
-        return name
 
     def weights(self) -> str:
         """All constants."""

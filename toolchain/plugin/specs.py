@@ -123,8 +123,15 @@ def tc_runners() -> Iterable[RunnerDef]:  # type: ignore[empty-body]
     Example:
         @hookimpl
         def tc_runners():
-            return [RunnerDef(name="board", summary="The board on my desk", open=connect,
-                              missing=unplugged, targets=("riscv",))]
+            return [
+                RunnerDef(
+                    name="board",
+                    summary="The board on my desk",
+                    open=connect,
+                    missing=unplugged,
+                    targets=("riscv",),
+                )
+            ]
     """
 
 

@@ -10,8 +10,12 @@ import pytest
 
 from tc_target_riscv.cost import CALIBRATED
 from toolchain.codegen.native.tools import host_compiler, riscv_compiler, riscv_emulator
+from toolchain.core.dtypes import DType
+from toolchain.core.quant import Rounding
 from toolchain.errors import Problem
 from toolchain.program.cost import cost_report
+from toolchain.program.interpreter import Interpreter
+from toolchain.program.records import Move, MoveKind, Program, Tensor
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "configs" / "quickstart.toml"
@@ -42,11 +46,101 @@ def test_every_benchmark_prints_its_ratio(script, arguments, printed):
     assert re.search(printed, output_of(script, *arguments))
 
 
-def test_vectors_take_fewer_instructions():
-    for tool in (host_compiler(), riscv_compiler(), riscv_emulator()):
+def need(*tools):
+    for tool in tools:
         if isinstance(tool, Problem):
             pytest.skip(tool.message)
+
+
+def test_vectors_take_fewer_instructions():
+    need(host_compiler(), riscv_compiler(), riscv_emulator())
     assert re.search(r"quickstart +128 .* ok ", output_of("vectors.py", "--vlen", "128"))
+
+
+def test_programs_are_compared_bit_for_bit():
+    need(host_compiler(), riscv_compiler(), riscv_emulator())
+    shown = output_of(
+        "bit_exact.py", "--targets", "riscv", "dpu", "--samples", "2", "--vlens", "128"
+    )
+    table = shown.partition("every layer")[2]
+    assert re.search(r"quickstart +riscv +host +2 +13 +13736 +equal", table)
+    assert re.search(r"quickstart +riscv +RISC-V, VLEN 128 +1 +13 +6868 +equal", table)
+    assert re.search(r"quickstart +dpu +host +2 +13 +13736 +equal", table)
+
+
+class Wrong:
+    """In the place of a native program: right but for one element of one layer."""
+
+    def __init__(self, _command, program, *, layers):
+        self.interpreter = Interpreter(program)
+        self.layers = layers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def run(self, feeds):
+        found = dict(self.interpreter.run(feeds, self.layers))
+        wrong = found[self.layers[1]].copy()
+        wrong.flat[7] ^= 1
+        return {**found, self.layers[1]: wrong}
+
+
+def test_a_difference_is_explained(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    bit_exact = importlib.import_module("bit_exact")
+    monkeypatch.setattr(bit_exact, "NativeModel", Wrong)
+    monkeypatch.setattr(bit_exact, "build_executable", lambda *_: None)
+    words = ["bit_exact.py", "--config", str(CONFIG), "--targets", "dpu", "--samples", "2"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        bit_exact.main()
+    assert ended.value.code == 1
+    shown = capsys.readouterr().out
+    assert re.search(r"quickstart +dpu +host +1 +13 +6868 +DIFFERENT", shown)
+    assert re.search(
+        r"^quickstart dpu host: .*BatchNormalization.*\[0, 0, 0, 7\]", shown, re.MULTILINE
+    )
+
+
+def test_speed_of_generated_c():
+    need(host_compiler())
+    shown = output_of("native_speed.py", "--rounds", "2")
+    assert re.search(r"quickstart +onnxruntime +\d+\.\d+ .*\(median.* \(<= 4\)", shown)
+    if importlib.util.find_spec("emx_onnx_cgen") is None:
+        assert "emx-onnx-cgen is not installed" in shown
+    else:
+        assert re.search(r"quickstart +emx .* \(<= 1\)", shown)
+
+
+def test_size_of_generated_c():
+    need(host_compiler(), riscv_compiler())
+    shown = output_of("native_size.py", "--rounds", "1")
+    assert re.search(r"quickstart +RISC-V +\d+\.\d+ +ok \(<= 150\) +\d+\.\d+ +30\.\d+", shown)
+    assert re.search(r"quickstart +\d\.\d+ +\d\.\d+ +ok \(<= 5\)", shown)
+
+
+def test_largest_live_set(monkeypatch):
+    def move(source, result):
+        return Move(name=result, inputs=(source,), outputs=(result,), kind=MoveKind.RESHAPE)
+
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    sizes = {"x": 1000, "a": 10, "b": 20, "c": 5, "d": 30, "y": 1000}
+    pairs = ("xa", "ab", "bc", "ad", "dy")
+    program = Program(
+        name="p",
+        rounding=Rounding.HALF_EVEN,
+        inputs=("x",),
+        outputs=("y",),
+        tensors={n: Tensor(name=n, dtype=DType.INT16, shape=(s,)) for n, s in sizes.items()},
+        constants={},
+        operations=tuple(move(*pair) for pair in pairs),
+    )
+    live = importlib.import_module("native_size").largest_live_set(program)
+    # a, b and c, which nobody reads, are 35 elements; x and y are the caller's.
+    assert live == 2 * (sizes["a"] + sizes["d"])
 
 
 def test_threads_limit_the_cores():

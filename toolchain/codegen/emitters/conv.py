@@ -26,11 +26,12 @@ from toolchain.codegen.factors import finish
 from toolchain.codegen.literals import Fields, element_type
 from toolchain.codegen.operands import Operand, channels_last
 from toolchain.core.dtypes import DType
+from toolchain.program.records import BlockedConv
 
 if TYPE_CHECKING:
     from toolchain.codegen.scope import Scope
     from toolchain.core.dtypes import Array
-    from toolchain.program.records import BlockedConv, Conv, ConvTranspose
+    from toolchain.program.records import Conv, ConvTranspose
 
     AnyConv = Conv | ConvTranspose | BlockedConv
 
@@ -77,6 +78,7 @@ def gathered(
         columns=weight.shape[0] // op.groups,
         rows=rows,
         wide=needs_wide(x.dtype, op.x_zero_point, DType(weight.dtype.name), depth),
+        odd=isinstance(op, BlockedConv) and (op.block_size % 2 or weight.shape[1] % 2) == 1,
     )
     signed = as_signed(weight)
     packed = scope.constant(panels(convolution_matrices(signed, op.groups)), f"{label}_weights")

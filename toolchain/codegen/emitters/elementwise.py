@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from toolchain.codegen.calls import Kernel
 from toolchain.codegen.factors import grid, scale, split_factor
 from toolchain.codegen.literals import Fields, Struct, Word
-from toolchain.codegen.loops import Strides, broadcast_strides, loops
+from toolchain.codegen.loops import Strides, broadcast_strides, constant_strides, loops
 from toolchain.codegen.operands import Operand, Order, row_major
 from toolchain.program.records import BinaryKind
 
@@ -43,8 +42,7 @@ def broadcast(
     """A tensor or constant as it is read along the axes of `shape`: an argument, its strides."""
     if scope.is_constant(name):
         array = scope.program.constants[name]
-        own = tuple(prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
-        return scope.constant(array, f"{label}_{name}"), broadcast_strides(own, array.shape, shape)
+        return scope.constant(array, f"{label}_{name}"), constant_strides(array.shape, shape)
     x = scope.read(name, order if scope.tensor(name).shape == shape else None)
     return x, broadcast_strides(x.strides, x.shape, shape)
 

@@ -17,15 +17,16 @@ from toolchain.codegen.emitters.product import (
 )
 from toolchain.codegen.emitters.weights import as_signed, lowered_points, panels
 from toolchain.codegen.literals import Fields, Struct, Word, element_type
-from toolchain.codegen.loops import broadcast_strides, loops
+from toolchain.codegen.loops import broadcast_strides, loops, row_major_strides
 from toolchain.codegen.operands import Operand, row_major
 from toolchain.core.dtypes import DType
+from toolchain.program.records import BlockedMatMul
 
 if TYPE_CHECKING:
     from toolchain.codegen.calls import Argument
     from toolchain.codegen.scope import Scope
     from toolchain.core.dtypes import Array
-    from toolchain.program.records import BlockedMatMul, MatMul
+    from toolchain.program.records import MatMul
 
 _MATMUL = Kernel("tc_matmul", parallel=True)
 _SCRATCH_ALIGNMENT = 16
@@ -127,10 +128,10 @@ def _sizes(
         )
         rows = a.shape[-2]
     wide = needs_wide(a.dtype, op.a_zero_point, b_dtype, depth)
-    return batch, Product(depth=depth, columns=columns, rows=rows, wide=wide)
+    odd = isinstance(op, BlockedMatMul) and op.block_size % 2 == 1
+    return batch, Product(depth=depth, columns=columns, rows=rows, wide=wide, odd=odd)
 
 
 def _matrix_strides(shape: tuple[int, ...], outer: tuple[int, ...]) -> tuple[int, ...]:
     """Elements from one matrix to the next, for each axis of the batch."""
-    steps = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape) - 2))
-    return broadcast_strides(steps, shape[:-2], outer)
+    return broadcast_strides(row_major_strides(shape)[:-2], shape[:-2], outer)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
 from toolchain.codegen.literals import Fields, Word
-from toolchain.codegen.loops import COPY, broadcast_strides, copy_fields
+from toolchain.codegen.loops import COPY, broadcast_strides, copy_fields, row_major_strides
 from toolchain.codegen.operands import Operand, row_major
 from toolchain.program.records import MoveKind
 
@@ -98,8 +97,7 @@ def _operand(name: str, scope: Scope) -> tuple[Operand | Word, tuple[int, ...], 
         x = scope.read(name)
         return x, x.shape, x.strides
     array = scope.program.constants[name]
-    strides = tuple(prod(array.shape[axis + 1 :]) for axis in range(array.ndim))
-    return scope.constant(array, name), array.shape, strides
+    return scope.constant(array, name), array.shape, row_major_strides(array.shape)
 
 
 def _pad(op: Move, scope: Scope) -> None:
@@ -189,21 +187,21 @@ def _take(
     fill: bytes,
 ) -> None:
     """`tc_take` over `shape`, which has the elements of y and an axis for each of x."""
-    order = [axis for axis in x.order if x.shape[axis] > 1 or shape[axis] > 1] or [0]
-    names = [
-        Word("NULL")
-        if axis not in tables
-        else scope.constant(tables[axis], f"{label}_positions_{axis}")
-        for axis in order
-    ]
+    order = [axis for axis in x.order if x.shape[axis] > 1 or shape[axis] > 1]
     fields: Fields = {
         "size": x.dtype.numpy.itemsize,
         "rank": len(order),
-        "shape": tuple(shape[axis] for axis in order),
-        "x_shape": tuple(x.shape[axis] for axis in order),
-        "positions": tuple(names),
         "fill": int.from_bytes(fill, "little"),
     }
+    if order:
+        fields["shape"] = tuple(shape[axis] for axis in order)
+        fields["x_shape"] = tuple(x.shape[axis] for axis in order)
+        fields["positions"] = tuple(
+            scope.constant(tables[axis], f"{label}_positions_{axis}")
+            if axis in tables
+            else Word("NULL")
+            for axis in order
+        )
     scope.call(_TAKE, fields, (x,), (y,), name=label)
 
 
@@ -246,10 +244,10 @@ def _rearrange(op: Move, scope: Scope, split: tuple[int, ...], perm: tuple[int, 
     """Row-major input seen as `split`, its axes in the order `perm`, as row-major output."""
     x = scope.read(op.inputs[0], row_major(4))
     y = scope.write(op.outputs[0])
-    steps = tuple(prod(split[axis + 1 :]) for axis in range(len(split)))
+    steps = row_major_strides(split)
     shape = tuple(split[axis] for axis in perm)
-    result = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-    fields = copy_fields(shape, tuple(steps[axis] for axis in perm), result, y.dtype)
+    source = tuple(steps[axis] for axis in perm)
+    fields = copy_fields(shape, source, row_major_strides(shape), y.dtype)
     scope.call(COPY, fields, (x,), (y,), name=op.name)
 
 

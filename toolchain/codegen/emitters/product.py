@@ -42,17 +42,22 @@ class Product:
         columns: Columns of a matrix.
         rows: Rows that there are to prepare.
         wide: Rows of 32 bits and sums of 64, instead of 16 and 32.
+        odd: Some sums of a row are over an odd number of elements.
     """
 
     depth: int
     columns: int
     rows: int
     wide: bool
+    odd: bool = False
 
     @property
     def row_step(self) -> int:
-        """Elements from one row to the next: even, for multiplications of pairs."""
-        return self.depth + self.depth % 2
+        """Elements from one row to the next.
+
+        Pairs are multiplied: sums of odd length may read one element behind a row.
+        """
+        return self.depth + 2 - self.depth % 2 if self.odd or self.depth % 2 else self.depth
 
     @property
     def block_rows(self) -> int:

@@ -79,9 +79,12 @@ static void record(void *observer, int32_t tensor, const void *data)
     to_row_major(&TC_MODEL.layers[tensor], (const unsigned char *)data, layers[tensor]);
 }
 
-/* 0 at the end of the input; part of a sample is an error. */
-static int read_sample(unsigned char *const *inputs)
+/* 0 at the end of the input; part of a sample is an error. Without inputs there is one sample. */
+static int read_sample(unsigned char *const *inputs, int32_t number)
 {
+    if (TC_MODEL.input_count == 0) {
+        return number == 0;
+    }
     for (int32_t i = 0; i < TC_MODEL.input_count; i++) {
         const size_t size = tc_tensor_bytes(&TC_MODEL.inputs[i]);
         const size_t got = fread(inputs[i], 1, size, stdin);
@@ -152,9 +155,10 @@ static const char *type_name(tc_type type)
     return names[type];
 }
 
-/* Writes a tensor into a file of its own, and its line of the index. */
+/* Writes a tensor into a file of its own, and its line of the index behind a `separator`. */
 static void dump_tensor(const char *folder, const char *kind, int32_t number,
-                        const tc_tensor *tensor, const unsigned char *data, FILE *index)
+                        const tc_tensor *tensor, const unsigned char *data, const char *separator,
+                        FILE *index)
 {
     char name[64];
     snprintf(name, sizeof(name), "%s_%d.raw", kind, (int)number);
@@ -162,7 +166,7 @@ static void dump_tensor(const char *folder, const char *kind, int32_t number,
     write_tensor(tensor, data, file);
     finish(file);
 
-    fprintf(index, "{\"name\": ");
+    fprintf(index, "%s{\"name\": ", separator);
     write_text(tensor->name, index);
     fprintf(index, ", \"kind\": \"%s\", \"file\": \"%s\", \"dtype\": \"%s\", \"shape\": [", kind,
             name, type_name(tensor->type));
@@ -177,13 +181,15 @@ static void dump_tensor(const char *folder, const char *kind, int32_t number,
     }
 }
 
-static void dump_tensors(const char *folder, const char *kind, const tc_tensor *tensors,
-                         int32_t count, unsigned char *const *data, FILE *index)
+/* The same for several; returns what separates them from the next ones. */
+static const char *dump_tensors(const char *folder, const char *kind, const tc_tensor *tensors,
+                                int32_t count, unsigned char *const *data, const char *separator,
+                                FILE *index)
 {
     for (int32_t i = 0; i < count; i++) {
-        dump_tensor(folder, kind, i, &tensors[i], data[i], index);
-        fprintf(index, "%s", i + 1 < count ? ",\n" : "");
+        dump_tensor(folder, kind, i, &tensors[i], data[i], i > 0 ? ",\n" : separator, index);
     }
+    return count > 0 ? ",\n" : separator;
 }
 
 /* Files of all tensors of a sample, and index.json, which says what they are. */
@@ -195,11 +201,10 @@ static void dump_sample(const char *folder, unsigned char *const *inputs,
     fprintf(index, "\"runner\": \"board\", \"samples\": [\n{\"name\": ");
     write_text(TC_MODEL.name, index);
     fprintf(index, ", \"folder\": \".\", \"tensors\": [\n");
-    dump_tensors(folder, "input", TC_MODEL.inputs, TC_MODEL.input_count, inputs, index);
-    fprintf(index, ",\n");
-    dump_tensors(folder, "layer", TC_MODEL.layers, TC_MODEL.layer_count, layers, index);
-    fprintf(index, ",\n");
-    dump_tensors(folder, "output", TC_MODEL.outputs, TC_MODEL.output_count, outputs, index);
+    const char *by = dump_tensors(folder, "input", TC_MODEL.inputs, TC_MODEL.input_count, inputs,
+                                  "", index);
+    by = dump_tensors(folder, "layer", TC_MODEL.layers, TC_MODEL.layer_count, layers, by, index);
+    dump_tensors(folder, "output", TC_MODEL.outputs, TC_MODEL.output_count, outputs, by, index);
     fprintf(index, "\n]}]}\n");
     finish(index);
 }
@@ -219,7 +224,7 @@ int main(int argc, char **argv)
         .observe = watched ? record : NULL,
         .observer = layers,
     };
-    while (read_sample(inputs)) {
+    for (int32_t number = 0; read_sample(inputs, number); number++) {
         TC_MODEL.run((const void *const *)inputs, (void *const *)outputs, &context);
         if (folder != NULL) {
             dump_sample(folder, inputs, layers, outputs);

@@ -16,7 +16,7 @@ typedef struct {
     int16_t zero;
 } centring;
 
-/* sums[c] += sum over taps of centred x[c] * w[c], for count <= TC_COLUMNS channels from `at` on. */
+/* sums[c] += sum over taps of centred x[c] * w[c], for <= TC_COLUMNS channels from `at` on. */
 #if defined(__riscv_vector)
 
 #include <riscv_vector.h>
@@ -66,9 +66,10 @@ static void add_taps(const tap *taps, int32_t n, int32_t at, centring how, int32
             const __m512i x1 = centred(two->x + at + c, mask, flip, zero);
             const __m512i w0 = _mm512_maskz_loadu_epi16(mask, one->w + at + c);
             const __m512i w1 = _mm512_maskz_loadu_epi16(second, two->w + at + c);
-            low = tc_multiply_add(low, _mm512_unpacklo_epi16(x0, x1), _mm512_unpacklo_epi16(w0, w1));
-            high =
-                tc_multiply_add(high, _mm512_unpackhi_epi16(x0, x1), _mm512_unpackhi_epi16(w0, w1));
+            low = tc_multiply_add(low, _mm512_unpacklo_epi16(x0, x1),
+                                  _mm512_unpacklo_epi16(w0, w1));
+            high = tc_multiply_add(high, _mm512_unpackhi_epi16(x0, x1),
+                                   _mm512_unpackhi_epi16(w0, w1));
         }
         int32_t found[32];
         tc_store_sums(low, high, found);

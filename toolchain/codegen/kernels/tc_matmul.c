@@ -73,7 +73,7 @@ static void run_part(void *context, int32_t part)
     const job *j = (const job *)context;
     const tc_matmul_params *p = j->p;
     const tc_product_params *product = &p->product;
-    unsigned char *rows = j->scratch + (ptrdiff_t)part * p->scratch_bytes;
+    unsigned char *rows = j->scratch + part * p->scratch_bytes;
     unsigned char *packed =
         rows + (ptrdiff_t)p->block_rows * product->row_step * tc_row_size(product);
     const int32_t last = p->batch.rank - 1;

@@ -13,7 +13,7 @@ typedef struct {
     tc_type b_type;     /* of a computed b; its zero points are those of b as signed integers */
     int32_t block_rows; /* rows that are widened at a time, at most TC_MOST_ROWS */
     int32_t parts;      /* for parallel_for; each has scratch of its own */
-    int32_t scratch_bytes; /* of one part */
+    ptrdiff_t scratch_bytes; /* of one part */
     tc_product_params product;
 } tc_matmul_params;
 

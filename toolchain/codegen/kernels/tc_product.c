@@ -49,23 +49,21 @@ static void narrow_sums(const tile *t, int32_t first, int32_t depth, const int32
     }
 }
 
-static void wide_sums(const tile *t, int32_t first, int32_t depth, const int32_t *zero_points,
-                      int64_t *sums)
+/* The same for one row, in 64 bits. */
+static void wide_sums(const tile *t, int32_t r, int32_t first, int32_t depth,
+                      const int32_t *zero_points, int64_t *sums)
 {
-    tc_tile_wide((const int32_t *)row_of(t, 0, first), t->p->row_step, t->count,
-                 panel_of(t, first), t->p->type, depth, t->width, sums);
+    const int32_t *row = (const int32_t *)row_of(t, r, first);
+    tc_tile_wide(row, panel_of(t, first), t->p->type, depth, t->width, sums);
     if (zero_points == NULL) {
         return;
     }
-    for (int32_t r = 0; r < t->count; r++, sums += TC_COLUMNS) {
-        const int32_t *row = (const int32_t *)row_of(t, r, first);
-        int64_t total = 0;
-        for (int32_t k = 0; k < depth; k++) {
-            total += row[k];
-        }
-        for (int32_t c = 0; c < t->width; c++) {
-            sums[c] -= zero_points[c] * total;
-        }
+    int64_t total = 0;
+    for (int32_t k = 0; k < depth; k++) {
+        total += row[k];
+    }
+    for (int32_t c = 0; c < t->width; c++) {
+        sums[c] -= zero_points[c] * total;
     }
 }
 
@@ -76,11 +74,10 @@ static void whole_sums(const tile *t, int32_t column, const ptrdiff_t *places, v
     const int32_t *zero_points = p->zero_point != NULL ? p->zero_point + column : NULL;
     const tc_type type = p->finish.grid.type;
     if (p->wide) {
-        int64_t sums[TC_ROWS * TC_COLUMNS];
-        wide_sums(t, 0, p->depth, zero_points, sums);
+        int64_t sums[TC_COLUMNS];
         for (int32_t r = 0; r < t->count; r++) {
-            tc_finish_wide(&p->finish, sums + r * TC_COLUMNS, column, t->width,
-                           tc_to(y, type, places[r] + column));
+            wide_sums(t, r, 0, p->depth, zero_points, sums);
+            tc_finish_wide(&p->finish, sums, column, t->width, tc_to(y, type, places[r] + column));
         }
         return;
     }
@@ -93,24 +90,30 @@ static void whole_sums(const tile *t, int32_t column, const ptrdiff_t *places, v
 }
 
 /* totals += float32(sums) * factor, two float32 operations, for one block of a sum. */
-static void add_block(const tile *t, int32_t first, int32_t depth, ptrdiff_t at, float *totals)
-{
-    const tc_blocks *blocks = &t->p->blocks;
-    const float *factor = blocks->factor + at;
-    const int32_t *zero_points = blocks->zero_point != NULL ? blocks->zero_point + at : NULL;
-    int64_t wide[TC_ROWS * TC_COLUMNS];
-    int32_t narrow[TC_ROWS * TC_COLUMNS];
-    if (t->p->wide) {
-        wide_sums(t, first, depth, zero_points, wide);
-    } else {
-        narrow_sums(t, first, depth, zero_points, narrow);
+#define TC_ADD_BLOCK                                                                               \
+    for (int32_t c = 0; c < t->width; c++) {                                                       \
+        const float term = (float)sums[c] * factor[c];                                             \
+        totals[c] = totals[c] + term;                                                              \
     }
-    for (int32_t r = 0; r < t->count; r++) {
-        for (int32_t c = 0; c < t->width; c++) {
-            const int32_t i = r * TC_COLUMNS + c;
-            const float term = (t->p->wide ? (float)wide[i] : (float)narrow[i]) * factor[c];
-            totals[i] = totals[i] + term;
-        }
+
+static void add_wide_block(const tile *t, int32_t first, int32_t depth, const float *factor,
+                           const int32_t *zero_points, float *totals)
+{
+    int64_t sums[TC_COLUMNS];
+    for (int32_t r = 0; r < t->count; r++, totals += TC_COLUMNS) {
+        wide_sums(t, r, first, depth, zero_points, sums);
+        TC_ADD_BLOCK
+    }
+}
+
+static void add_narrow_block(const tile *t, int32_t first, int32_t depth, const float *factor,
+                             const int32_t *zero_points, float *totals)
+{
+    int32_t found[TC_ROWS * TC_COLUMNS];
+    const int32_t *sums = found;
+    narrow_sums(t, first, depth, zero_points, found);
+    for (int32_t r = 0; r < t->count; r++, sums += TC_COLUMNS, totals += TC_COLUMNS) {
+        TC_ADD_BLOCK
     }
 }
 
@@ -130,9 +133,15 @@ static void block_sums(const tile *t, int32_t matrix, int32_t c, int32_t first,
     for (int32_t number = 0; number < b->taps * per_tap; number++) {
         const int32_t channel = number % per_tap * b->size;
         const int32_t depth = tc_min(b->size, b->channels - channel);
+        const int32_t row = number / per_tap * b->channels + channel;
         const ptrdiff_t block = (ptrdiff_t)matrix * b->taps * per_tap + number;
-        add_block(t, number / per_tap * b->channels + channel, depth, block * p->columns + c,
-                  totals);
+        const ptrdiff_t at = block * p->columns + c;
+        const int32_t *zero_points = b->zero_point != NULL ? b->zero_point + at : NULL;
+        if (p->wide) {
+            add_wide_block(t, row, depth, b->factor + at, zero_points, totals);
+        } else {
+            add_narrow_block(t, row, depth, b->factor + at, zero_points, totals);
+        }
     }
     for (int32_t r = 0; r < t->count; r++) {
         tc_finish_total(&p->finish, totals + r * TC_COLUMNS, t->width,

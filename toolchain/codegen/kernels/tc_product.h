@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     int32_t depth;    /* rows of a matrix */
     int32_t columns;  /* of a matrix */
-    int32_t row_step; /* elements from one row to multiply to the next, even */
+    int32_t row_step; /* elements from one row to multiply to the next; see tc_tile.h */
     int32_t wide;     /* rows are of 32 bits and sums of 64, not of 16 and 32 */
     tc_type type;     /* of weights: TC_INT8, or in wide products TC_INT16 */
     const void *weights;       /* 0: they are computed */

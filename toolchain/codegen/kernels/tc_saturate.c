@@ -73,15 +73,15 @@ void tc_saturate(const float *values, int32_t count, const tc_grid *grid, void *
             int64_t v = values[i];                                                                 \
             v = v > low ? v : low;                                                                 \
             v = v < high ? v : high;                                                               \
-            result[i] = (TYPE)((int32_t)v + zero_point);                                           \
+            result[i] = (TYPE)(v + zero_point);                                                    \
         }                                                                                          \
     } while (0)
 
 void tc_store(const int64_t *values, int32_t count, const tc_grid *grid, void *y)
 {
-    const int64_t low = (int64_t)grid->low - grid->zero_point;
-    const int64_t high = (int64_t)grid->high - grid->zero_point;
-    const int32_t zero_point = grid->zero_point;
+    const int64_t zero_point = grid->zero_point;
+    const int64_t low = grid->low - zero_point;
+    const int64_t high = grid->high - zero_point;
     switch (grid->type) {
     case TC_INT8:
         TC_STORE(int8_t);

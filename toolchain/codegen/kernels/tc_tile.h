@@ -9,8 +9,8 @@ enum { TC_ROWS = 8 };
 
 /*
  * sums[r * TC_COLUMNS + c] = sum over k < depth of rows[r * row_step + k] * panel[k * width + c]
- * for r < count <= TC_ROWS and c < width <= TC_COLUMNS, exact. row_step is even, and
- * rows[depth], where depth is odd, may be read and counts as 0.
+ * for r < count <= TC_ROWS and c < width <= TC_COLUMNS, exact. Where depth is odd, one element
+ * behind a row may be read, too, and counts as 0: row_step leaves room for it.
  */
 void tc_tile(const int16_t *rows, int32_t row_step, int32_t count, const int8_t *panel,
              int32_t depth, int32_t width, int32_t *sums);

@@ -7,6 +7,7 @@
     static void NAME(const int32_t *row, const TYPE *panel, int32_t depth, int32_t width,          \
                      int64_t *sums)                                                                \
     {                                                                                              \
+        memset(sums, 0, sizeof(int64_t) * (size_t)width);                                          \
         for (int32_t k = 0; k < depth; k++) {                                                      \
             const int64_t x = row[k];                                                              \
             const TYPE *w = panel + (ptrdiff_t)k * width;                                          \
@@ -19,16 +20,12 @@
 TC_SUM_ROW(sum_row_8, int8_t)
 TC_SUM_ROW(sum_row_16, int16_t)
 
-void tc_tile_wide(const int32_t *rows, int32_t row_step, int32_t count, const void *panel,
-                  tc_type type, int32_t depth, int32_t width, int64_t *sums)
+void tc_tile_wide(const int32_t *row, const void *panel, tc_type type, int32_t depth,
+                  int32_t width, int64_t *sums)
 {
-    for (int32_t r = 0; r < count; r++, sums += TC_COLUMNS) {
-        const int32_t *row = rows + (ptrdiff_t)r * row_step;
-        memset(sums, 0, sizeof(int64_t) * (size_t)width);
-        if (type == TC_INT8) {
-            sum_row_8(row, (const int8_t *)panel, depth, width, sums);
-        } else {
-            sum_row_16(row, (const int16_t *)panel, depth, width, sums);
-        }
+    if (type == TC_INT8) {
+        sum_row_8(row, (const int8_t *)panel, depth, width, sums);
+    } else {
+        sum_row_16(row, (const int16_t *)panel, depth, width, sums);
     }
 }

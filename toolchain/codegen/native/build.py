@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FLAGS = ("-std=c99", "-O3", "-ffp-contract=off", "-fno-strict-aliasing")
 """What generated C needs to compute what is specified, and the level of optimisation."""
+_SECONDS = 900.0
+"""How long a tool may take for one file: minutes for the weights of the largest models."""
 MAIN = "main.c"
 """The example program, which is no part of a library."""
 _ERROR = re.compile(
@@ -43,14 +45,14 @@ def build_executable(
         flags: Further flags for every source.
 
     Raises:
-        CompileError: COMPILER_FAILED with the compiler's first error.
+        CompileError: COMPILER_FAILED with the compiler's first error, or where it does not end.
         SystemFailure: TOOL_MISSING where the compiler cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="tc-build-") as folder:
         scratch = Path(folder)
         objects = _compile(project, _sources(project), compiler, scratch, flags)
         link = (*compiler.flags, *compiler.link_flags, "-s", *objects, "-o", "program", "-lm")
-        _call((*compiler.command, *link), scratch)
+        _call((*compiler.command, *link), compiler, scratch)
         shutil.copy(scratch / "program", destination)
 
 
@@ -65,7 +67,7 @@ def build_library(
     with tempfile.TemporaryDirectory(prefix="tc-build-") as folder:
         scratch = Path(folder)
         objects = _compile(project, names, compiler, scratch, flags)
-        _call((*compiler.archiver, "rcsD", "library.a", *objects), scratch)
+        _call((*compiler.archiver, "rcsD", "library.a", *objects), compiler, scratch)
         shutil.copy(scratch / "library.a", destination)
 
 
@@ -81,15 +83,15 @@ def _compile(
     start = (*compiler.command, *compiler.flags, *FLAGS, "-g0", *flags, "-c")
 
     def compile_one(name: str, result: str) -> None:
-        _call((*start, name, "-o", str(scratch / result)), project)
+        _call((*start, name, "-o", str(scratch / result)), compiler, project)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, names, objects))
     return objects
 
 
-def _call(command: Sequence[str], folder: Path) -> None:
-    """Run a tool in `folder`."""
+def _call(command: Sequence[str], compiler: Compiler, folder: Path) -> None:
+    """Run a tool of the compiler in `folder`."""
     try:
         done = subprocess.run(  # noqa: S603 - a compiler that was found
             command,
@@ -99,7 +101,17 @@ def _call(command: Sequence[str], folder: Path) -> None:
             text=True,
             errors="replace",
             check=False,
+            env={**os.environ, **compiler.environment},
+            timeout=_SECONDS,
         )
+    except subprocess.TimeoutExpired as error:
+        raise CompileError(
+            Code.COMPILER_FAILED,
+            "The C compiler does not come to an end",
+            where=Path(command[0]).name,
+            got=f"no result within {_SECONDS:g} s",
+            hint="try another compiler",
+        ) from error
     except OSError as error:
         raise SystemFailure(
             Code.TOOL_MISSING,

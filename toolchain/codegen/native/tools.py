@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from toolchain.errors import Code, Problem
 
 _CROSS_GCC = ("riscv64-linux-gnu", "riscv64-unknown-linux-gnu")
 _EMULATORS = ("qemu-riscv64", "qemu-riscv64-static")
+_PROBE_SECONDS = 60.0
+"""How long a compiler may take to say its version, or to link nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,7 @@ class Compiler:
         archiver: What makes libraries.
         flags: Flags that choose the processor.
         link_flags: Further flags for linking.
+        environment: Variables that it needs besides those of this process.
     """
 
     name: str
@@ -35,14 +40,17 @@ class Compiler:
     archiver: tuple[str, ...]
     flags: tuple[str, ...] = ()
     link_flags: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self) -> str:
-        """What it is and of which version: what it builds depends on both."""
+        """What it is, of which version, for what: what it builds for another processor depends on.
+
+        What it builds for this one depends on the processor, too, which `-march=native` reads.
+        """
         version = "version" if self.name == "zig" else "--version"
-        said = subprocess.run(  # noqa: S603 - a compiler that was found
-            (self.command[0], version), capture_output=True, text=True, check=False
-        ).stdout
-        return " ".join((self.name, *said.splitlines()[:1], *self.flags))
+        said = _run((self.command[0], version))
+        lines = [] if said is None else said.stdout.decode(errors="replace").splitlines()
+        return " ".join((self.name, *lines[:1], *self.flags))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +83,9 @@ def host_compiler() -> Compiler | Problem:
             )
     zig = _zig()
     if zig is not None:
-        return Compiler(name="zig", command=(zig, "cc"), archiver=(zig, "ar"))
+        return Compiler(
+            name="zig", command=(zig, "cc"), archiver=(zig, "ar"), environment=_zig_environment()
+        )
     return Problem(
         code=Code.TOOL_MISSING,
         message="There is no C compiler for this machine",
@@ -96,7 +106,13 @@ def riscv_compiler(*, vector: bool = True) -> Compiler | Problem:
         # A generic processor instead of the baseline fails in the C library.
         cpu = "baseline_rv64+v" if vector else "baseline_rv64"
         target = ("-target", "riscv64-linux-musl", f"-mcpu={cpu}")
-        return Compiler(name="zig", command=(zig, "cc"), archiver=(zig, "ar"), flags=target)
+        return Compiler(
+            name="zig",
+            command=(zig, "cc"),
+            archiver=(zig, "ar"),
+            flags=target,
+            environment=_zig_environment(),
+        )
     static = ("-static", "-Wl,--build-id=none")
     for prefix in _CROSS_GCC:
         gcc, ar = shutil.which(f"{prefix}-gcc"), shutil.which(f"{prefix}-ar")
@@ -147,6 +163,30 @@ def _zig() -> str | None:
     return None
 
 
+def _zig_environment() -> dict[str, str]:
+    """Where zig keeps what it has compiled; where its own choice is not writable, it would hang."""
+    given = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME") or "/", ".cache")
+    if os.name == "nt" or _is_writable(Path(given or home)):
+        return {}
+    folder = _cache_folder()
+    return {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
+
+
+def _is_writable(folder: Path) -> bool:
+    """True if files can be made in a folder, or the folder itself."""
+    first = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return first.is_dir() and os.access(first, os.W_OK | os.X_OK)
+
+
+@cache
+def _cache_folder() -> str:
+    """A folder for this process."""
+    folder = tempfile.mkdtemp(prefix="tc-zig-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def _accepts(command: Sequence[str]) -> bool:
     """True if the compiler knows all its flags."""
     return _succeeds((*command, "-fsyntax-only", "-x", "c", "-"), "")
@@ -160,10 +200,19 @@ def _links(command: Sequence[str]) -> bool:
 
 
 def _succeeds(command: Sequence[str], text: str) -> bool:
+    done = _run(command, text)
+    return done is not None and done.returncode == 0
+
+
+def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[bytes] | None:
+    """A short run of a compiler; None where it cannot be started or does not end."""
     try:
-        done = subprocess.run(  # noqa: S603 - a compiler on PATH
-            command, input=text.encode(), capture_output=True, check=False
+        return subprocess.run(  # noqa: S603 - a compiler that was found
+            command,
+            input=text.encode(),
+            capture_output=True,
+            check=False,
+            timeout=_PROBE_SECONDS,
         )
-    except OSError:
-        return False
-    return done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return None

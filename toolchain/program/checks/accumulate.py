@@ -191,6 +191,8 @@ def _check_blocks(
     if op.bias is not None:
         facts.constant(op.bias, DType.FLOAT32, (channels,))
     facts.require(op.finish.guard_bits == 0, "Blocks have no guard bits", op.finish.guard_bits)
+    if isinstance(op.finish, Requantize):
+        facts.integers(facts.op.outputs[0])
     _check_destination(op.finish, facts)
 
 
@@ -241,7 +243,7 @@ def _check_finish(
 
 def _check_destination(finish: Finish, facts: Facts) -> None:
     if isinstance(finish, Requantize):
-        facts.saturates(finish.zero_point, (finish.low, finish.high))
+        facts.requantizes(finish.zero_point, (finish.low, finish.high))
     else:
         facts.result(facts.y.shape, DType.FLOAT32)
         facts.real(finish.low, "The lower bound")

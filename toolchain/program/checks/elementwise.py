@@ -36,7 +36,7 @@ def check_binary(op: Binary, facts: Facts) -> None:
     for name, shape in zip(op.inputs, shapes, strict=True):
         facts.broadcasts(shape, facts.y.shape, f"Input {name!r}")
     facts.result(_broadcast(shapes))
-    facts.saturates(op.zero_point, (op.low, op.high))
+    facts.requantizes(op.zero_point, (op.low, op.high))
     a = facts.magnitude(op.inputs[0], op.a_zero_point)
     b = facts.magnitude(op.inputs[1], op.b_zero_point)
     facts.factor(op.a_factor)
@@ -147,7 +147,7 @@ def check_rescale(op: Rescale, facts: Facts) -> None:
         dtype.is_integer and dtype.bits <= 32, "The input must be integers of 32 bits", dtype
     )
     facts.zero_point(dtype, op.x_zero_point)
-    facts.saturates(op.zero_point)
+    facts.requantizes(op.zero_point)
     facts.result(facts.x.shape)
     largest = max(op.x_zero_point - dtype.qmin, dtype.qmax - op.x_zero_point)
     facts.scaling(op.factor, largest)

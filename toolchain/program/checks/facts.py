@@ -156,17 +156,23 @@ class Facts:
             dtype,
         )
 
-    def saturates(self, zero_point: int, bounds: tuple[int, int] | None = None) -> None:
+    def saturates(
+        self, zero_point: int, bounds: tuple[int, int] | None = None, *, most_bits: int = 16
+    ) -> None:
         """The first output holds what `saturate` makes: integers within `bounds`.
 
-        They have at most 16 bits, 32 where requantization is exact: float32 holds no more.
+        They have at most 16 bits: float32 holds no more. See `requantizes` for others.
         """
-        dtype = self.integers(self.op.outputs[0], 32 if self.program.exact else 16)
+        dtype = self.integers(self.op.outputs[0], most_bits)
         self.zero_point(dtype, zero_point)
         low, high = bounds or (dtype.qmin, dtype.qmax)
         self.require(
             dtype.qmin <= low <= high <= dtype.qmax, f"Bounds must lie within {dtype}", (low, high)
         )
+
+    def requantizes(self, zero_point: int, bounds: tuple[int, int] | None = None) -> None:
+        """As `saturates`, up to 32 bits where requantization is exact."""
+        self.saturates(zero_point, bounds, most_bits=32 if self.program.exact else 16)
 
     def factor(self, value: float) -> None:
         """A factor is finite as float32 and not negative."""

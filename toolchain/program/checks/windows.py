@@ -87,7 +87,7 @@ def _check_average(op: Pool, facts: Facts) -> None:
     largest = facts.magnitude(op.inputs[0], op.x_zero_point) * prod(op.kernel)
     facts.accumulator(largest)
     facts.scaling(op.factor, largest)
-    facts.saturates(op.zero_point, (op.low, op.high))
+    facts.requantizes(op.zero_point, (op.low, op.high))
     if facts.program.exact:
         # One reciprocal for all windows: each must count the same.
         whole = all(

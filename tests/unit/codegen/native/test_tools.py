@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.codegen.native import tools
 from toolchain.codegen.native.tools import (
     Compiler,
     Emulator,
@@ -64,6 +65,23 @@ def test_the_wheel_comes_before_cross_compilers(machine, monkeypatch) -> None:
     host = host_compiler()
     assert isinstance(host, Compiler)
     assert host.name == "zig"
+
+
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CACHE_HOME", "ZIG_GLOBAL_CACHE_DIR"])
+def test_the_wheel_keeps_its_files_where_it_may_write(tmp_path, monkeypatch, variable) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME", "ZIG_GLOBAL_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tools, "_zig", lambda: "/zig")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(variable, str(tmp_path / "not" / "yet"))
+    found = riscv_compiler()
+    assert isinstance(found, Compiler)
+    assert not found.environment
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "inside"))
+    found = riscv_compiler()
+    assert isinstance(found, Compiler)
+    assert set(found.environment) == {"ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"}
+    assert all(Path(folder).is_dir() for folder in found.environment.values())
 
 
 def test_cross_compilers_of_gcc_need_their_archiver(machine) -> None:

@@ -60,7 +60,10 @@ def _by_output(op: FloatOp, scope: Scope, shape: tuple[int, int, int, int]) -> A
     found = scope.read(op.inputs[1], row_major(len(scope.tensor(op.inputs[1]).shape)))
     source = Operand(buffer=found.buffer, dtype=found.dtype, shape=shape, order=row_major(4))
     result = Operand(
-        buffer=f"{op.inputs[1]} by output", dtype=found.dtype, shape=shape, order=order
+        buffer=scope.buffer(f"{op.inputs[1]} by output"),
+        dtype=found.dtype,
+        shape=shape,
+        order=order,
     )
     scope.copy(source, result, name=f"{op.name}_weights_rearranged")
     return result

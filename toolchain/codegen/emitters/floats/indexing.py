@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
+from toolchain.codegen.emitters.floats.attributes import integer
 from toolchain.codegen.emitters.floats.inputs import constant, integers, is_given, names, plain
-from toolchain.codegen.emitters.floats.movement import attribute, row_strides
 from toolchain.codegen.emitters.movement import cut, emit_move, pad
 from toolchain.codegen.literals import Fields, Struct, element_type
-from toolchain.codegen.loops import COPY, Strides, copy_fields, loops
+from toolchain.codegen.loops import COPY, Strides, copy_fields, loops, row_major_strides
 from toolchain.codegen.operands import Operand, row_major
 from toolchain.core.dtypes import DType
 from toolchain.program.records import Move, MoveKind
@@ -61,7 +61,7 @@ def _gather(op: FloatOp, scope: Scope) -> None:
     """Slices along one axis: listed ones, or those that another tensor names."""
     data, indices = names(op)
     shape = scope.tensor(data).shape
-    axis = attribute(op, "axis", 0) % len(shape)
+    axis = integer(op, "axis", 0) % len(shape)
     if scope.is_constant(indices) and not scope.is_constant(data):
         emit_move(
             Move(
@@ -81,7 +81,7 @@ def _gather(op: FloatOp, scope: Scope) -> None:
         op,
         grid=grid,
         run=prod(shape[axis + 1 :]),
-        index_strides=((0,) * axis + row_strides(listed)),
+        index_strides=((0,) * axis + row_major_strides(listed)),
         strides=_blocks(shape, axis) + (0,) * len(listed),
         axes=(axis,),
         scope=scope,
@@ -91,13 +91,13 @@ def _gather(op: FloatOp, scope: Scope) -> None:
 def _gather_elements(op: FloatOp, scope: Scope) -> None:
     """The index replaces one axis of an element's own position."""
     shape, listed = (scope.tensor(name).shape for name in names(op))
-    axis = attribute(op, "axis", 0) % len(shape)
+    axis = integer(op, "axis", 0) % len(shape)
     _call_gather(
         op,
         grid=listed,
         run=1,
-        index_strides=row_strides(listed),
-        strides=_without(row_strides(shape), axis),
+        index_strides=row_major_strides(listed),
+        strides=_without(row_major_strides(shape), axis),
         axes=(axis,),
         scope=scope,
     )
@@ -106,12 +106,12 @@ def _gather_elements(op: FloatOp, scope: Scope) -> None:
 def _gather_nd(op: FloatOp, scope: Scope) -> None:
     """The last axis of the indices is a position behind the axes that both share."""
     shape, listed = (scope.tensor(name).shape for name in names(op))
-    shared, depth = attribute(op, "batch_dims", 0), listed[-1]
+    shared, depth = integer(op, "batch_dims", 0), listed[-1]
     _call_gather(
         op,
         grid=listed[:-1],
         run=prod(shape[shared + depth :]),
-        index_strides=row_strides(listed)[:-1],
+        index_strides=row_major_strides(listed)[:-1],
         strides=_blocks(shape, shared, shared + depth) + (0,) * (len(listed) - 1 - shared),
         axes=tuple(range(shared, shared + depth)),
         scope=scope,
@@ -121,7 +121,7 @@ def _gather_nd(op: FloatOp, scope: Scope) -> None:
 def _blocks(shape: tuple[int, ...], axes: int, end: int | None = None) -> Strides:
     """Strides of the first `axes` axes, in blocks of all that lies behind axis `end` - 1."""
     run = prod(shape[axes + 1 if end is None else end :])
-    return tuple(step // run for step in row_strides(shape)[:axes])
+    return tuple(step // run for step in row_major_strides(shape)[:axes])
 
 
 def _without(strides: Strides, axis: int) -> Strides:
@@ -142,7 +142,7 @@ def _call_gather(
     (x, shape), (indices, _) = plain(op, 0, scope), plain(op, 1, scope)
     y = scope.write(op.outputs[0])
     fields = _positions(op, shape, axes, run, scope)
-    fields["loops"] = loops(grid, index_strides, strides, row_strides(grid))
+    fields["loops"] = loops(grid, index_strides, strides, row_major_strides(grid))
     fields["bytes"] = run * y.dtype.numpy.itemsize
     scope.call(_GATHER, fields, (x, indices), (y,), name=op.name)
 
@@ -151,7 +151,7 @@ def _positions(
     op: FloatOp, shape: tuple[int, ...], axes: tuple[int, ...], run: int, scope: Scope
 ) -> Fields:
     """What the indices in input 1 mean: positions along `axes` of `shape`."""
-    steps = row_strides(shape)
+    steps = row_major_strides(shape)
     return {
         "index_type": scope.element(names(op)[1]),
         "depth": len(axes),
@@ -163,8 +163,12 @@ def _positions(
 def _scatter_elements(op: FloatOp, scope: Scope) -> None:
     """The index replaces one axis of an update's own position."""
     shape, listed = (scope.tensor(name).shape for name in names(op)[:2])
-    axis = attribute(op, "axis", 0) % len(shape)
-    strides = (row_strides(listed), _without(row_strides(shape), axis), row_strides(listed))
+    axis = integer(op, "axis", 0) % len(shape)
+    strides = (
+        row_major_strides(listed),
+        _without(row_major_strides(shape), axis),
+        row_major_strides(listed),
+    )
     _call_scatter(op, listed, 1, strides, (axis,), scope)
 
 
@@ -172,7 +176,7 @@ def _scatter_nd(op: FloatOp, scope: Scope) -> None:
     """The last axis of the indices is a position; what lies behind it is replaced as a whole."""
     shape, listed = (scope.tensor(name).shape for name in names(op)[:2])
     depth, grid = listed[-1], listed[:-1]
-    strides = (row_strides(listed)[:-1], (0,) * len(grid), row_strides(grid))
+    strides = (row_major_strides(listed)[:-1], (0,) * len(grid), row_major_strides(grid))
     _call_scatter(op, grid, prod(shape[depth:]), strides, tuple(range(depth)), scope)
 
 
@@ -204,20 +208,22 @@ def _call_scatter(
 def _top_k(op: FloatOp, scope: Scope) -> None:
     """Where the largest or smallest are; then the elements that are there."""
     (x, shape), (count,) = plain(op, 0, scope), integers(op, 1, scope) or (1,)
-    axis = attribute(op, "axis", -1) % len(shape)
+    axis = integer(op, "axis", -1) % len(shape)
     values, indices = (*op.outputs, "")[:2]
     grid = (*shape[:axis], count, *shape[axis + 1 :])
     if indices:
         found = scope.write(indices)
     else:
         order = row_major(len(grid))
-        found = Operand(buffer=f"{op.name} found", dtype=DType.INT64, shape=grid, order=order)
+        found = Operand(
+            buffer=scope.buffer(f"{op.name} found"), dtype=DType.INT64, shape=grid, order=order
+        )
     fields: Fields = {
         "outer": prod(shape[:axis]),
         "length": shape[axis],
         "inner": prod(shape[axis + 1 :]),
         "count": count,
-        "smallest": int(not attribute(op, "largest", 1)),
+        "smallest": int(not integer(op, "largest", 1)),
         "type": scope.element(names(op)[0]),
     }
     scope.call(_TOP_K, fields, (x,), (found,), name=op.name)
@@ -227,8 +233,10 @@ def _top_k(op: FloatOp, scope: Scope) -> None:
             "index_type": element_type(DType.INT64),
             "depth": 1,
             "extent": (shape[axis],),
-            "stride": (row_strides(shape)[axis],),
-            "loops": loops(grid, found.strides, _without(row_strides(shape), axis), y.strides),
+            "stride": (row_major_strides(shape)[axis],),
+            "loops": loops(
+                grid, found.strides, _without(row_major_strides(shape), axis), y.strides
+            ),
             "bytes": y.dtype.numpy.itemsize,
         }
         scope.call(_GATHER, place, (x, found), (y,), name=f"{op.name}_values")

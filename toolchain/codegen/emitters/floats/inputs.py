@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.codegen.loops import Strides
+from toolchain.codegen.loops import Strides, row_major_strides
 from toolchain.codegen.operands import Order, row_major
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def argument(
     """
     array = constant(op, index, scope)
     if array is not None:
-        strides = tuple(int(step) // array.dtype.itemsize for step in array.copy(order="C").strides)
-        return scope.constant(array, f"{op.name}_{index}"), array.shape, strides
+        found = scope.constant(array, f"{op.name}_{index}")
+        return found, array.shape, row_major_strides(array.shape)
     operand = scope.read(op.inputs[index], order)
     return operand, operand.shape, operand.strides
 

@@ -11,7 +11,7 @@ from toolchain.codegen.calls import Kernel
 from toolchain.codegen.emitters.floats.attributes import integer, number
 from toolchain.codegen.emitters.floats.inputs import argument, constant, is_given, plain
 from toolchain.codegen.literals import Fields, Word
-from toolchain.codegen.loops import broadcast_strides, loops
+from toolchain.codegen.loops import broadcast_strides, loops, row_major_strides
 from toolchain.codegen.operands import row_major
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def _batch_strides(shape: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int,
     if not batch:
         return ()
     outer = shape[:-2]
-    own = tuple(prod(shape[axis + 1 :]) for axis in range(len(outer)))
-    return broadcast_strides(own, outer, batch)
+    return broadcast_strides(row_major_strides(shape)[:-2], outer, batch)
 
 
 def emit_gemm(op: FloatOp, scope: Scope) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolchain.codegen.emitters.floats.attributes import integer
 from toolchain.codegen.emitters.floats.elementwise import choose
 from toolchain.codegen.emitters.floats.inputs import integers, names, read
 from toolchain.codegen.emitters.movement import cut, emit_move
-from toolchain.codegen.loops import COPY, Strides, broadcast_strides, copy_fields
+from toolchain.codegen.loops import COPY, constant_strides, copy_fields
 from toolchain.program.records import Move, MoveKind
 
 if TYPE_CHECKING:
@@ -29,12 +30,6 @@ def move(
         name=op.name, inputs=inputs, outputs=op.outputs[:1], kind=kind, arguments=arguments
     )
     emit_move(record, scope)
-
-
-def attribute(op: FloatOp, name: str, default: int) -> int:
-    """An integer attribute."""
-    value = op.attributes.get(name, default)
-    return value if isinstance(value, int) else default
 
 
 def _reshape(op: FloatOp, scope: Scope) -> None:
@@ -59,17 +54,17 @@ def _transpose(op: FloatOp, scope: Scope) -> None:
 
 
 def _concat(op: FloatOp, scope: Scope) -> None:
-    axis = attribute(op, "axis", 0) % len(scope.tensor(op.outputs[0]).shape)
+    axis = integer(op, "axis", 0) % len(scope.tensor(op.outputs[0]).shape)
     move(op, MoveKind.CONCAT, names(op), scope, axis=(axis,))
 
 
 def _split(op: FloatOp, scope: Scope) -> None:
     """Parts of the given sizes, or equal ones of which the last may be smaller."""
     x = read(op, 0, scope)
-    axis = attribute(op, "axis", 0) % len(x.shape)
+    axis = integer(op, "axis", 0) % len(x.shape)
     sizes = integers(op, 1, scope)
     if sizes is None:
-        parts = attribute(op, "num_outputs", len(op.outputs))
+        parts = integer(op, "num_outputs", len(op.outputs))
         sizes = (-(-x.shape[axis] // parts),) * parts
     for name, first in zip(op.outputs, accumulate((0, *sizes[:-1])), strict=False):
         if name:
@@ -83,18 +78,18 @@ def _tile(op: FloatOp, scope: Scope) -> None:
 
 
 def _depth_to_space(op: FloatOp, scope: Scope) -> None:
-    block, crd = attribute(op, "blocksize", 1), int(op.attributes.get("mode") == "CRD")
+    block, crd = integer(op, "blocksize", 1), int(op.attributes.get("mode") == "CRD")
     move(op, MoveKind.DEPTH_TO_SPACE, names(op)[:1], scope, blocksize=(block,), crd=(crd,))
 
 
 def _space_to_depth(op: FloatOp, scope: Scope) -> None:
-    block = attribute(op, "blocksize", 1)
+    block = integer(op, "blocksize", 1)
     move(op, MoveKind.SPACE_TO_DEPTH, names(op)[:1], scope, blocksize=(block,))
 
 
 def _shape(op: FloatOp, scope: Scope) -> None:
     shape = scope.tensor(names(op)[0]).shape
-    chosen = shape[attribute(op, "start", 0) : attribute(op, "end", len(shape))]
+    chosen = shape[integer(op, "start", 0) : integer(op, "end", len(shape))]
     _write(op, np.asarray(chosen, np.int64), scope)
 
 
@@ -110,14 +105,8 @@ def _constant_of_shape(op: FloatOp, scope: Scope) -> None:
 def _write(op: FloatOp, array: Array, scope: Scope) -> None:
     """An output that is known, or one number everywhere."""
     y = scope.write(op.outputs[0])
-    own = row_strides(array.shape)
-    fields = copy_fields(y.shape, broadcast_strides(own, array.shape, y.shape), y.strides, y.dtype)
+    fields = copy_fields(y.shape, constant_strides(array.shape, y.shape), y.strides, y.dtype)
     scope.call(COPY, fields, (scope.constant(array, op.name),), (y,), name=op.name)
-
-
-def row_strides(shape: tuple[int, ...]) -> Strides:
-    """Elements from one index to the next, row-major."""
-    return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 def _range(op: FloatOp, scope: Scope) -> None:
@@ -132,12 +121,12 @@ def _trilu(op: FloatOp, scope: Scope) -> None:
     """The elements of a triangle, and zeros."""
     x = read(op, 0, scope)
     diagonal = (integers(op, 1, scope) or (0,))[0]
-    keep = np.triu if attribute(op, "upper", 1) else np.tril
+    keep = np.triu if integer(op, "upper", 1) else np.tril
     mask = keep(np.ones(x.shape[-2:], np.bool_), diagonal)
     y = scope.write(op.outputs[0], x.order)
     zero = scope.constant(np.zeros(1, x.dtype.numpy), f"{op.name}_zero")
     kept = scope.constant(mask, f"{op.name}_kept")
-    strides = broadcast_strides(row_strides(mask.shape), mask.shape, x.shape)
+    strides = constant_strides(mask.shape, x.shape)
     nothing = (zero, (0,) * len(x.shape))
     choose(op.name, (kept, strides), (x, x.strides), nothing, y, scope)
 

@@ -76,7 +76,7 @@ def _emit_moments(op: FloatOp, x: Operand, fields: Fields, scope: Scope) -> None
             shape = (int(runs_of_x),) if isinstance(runs_of_x, int) else ()
             results.append(
                 Operand(
-                    buffer=f"{op.name} output {index}",
+                    buffer=scope.buffer(f"{op.name} output {index}"),
                     dtype=x.dtype,
                     shape=shape,
                     order=row_major(len(shape)),
@@ -101,7 +101,7 @@ def _spread(op: FloatOp, index: int, target: tuple[int, ...], scope: Scope) -> A
         return scope.constant(np.broadcast_to(array, target), f"{op.name}_{index}")
     x = scope.read(op.inputs[index])
     result = Operand(
-        buffer=f"{op.name} input {index} over {target}",
+        buffer=scope.buffer(f"{op.name} input {index} over {target}"),
         dtype=x.dtype,
         shape=target,
         order=row_major(len(target)),

@@ -167,7 +167,7 @@ def _resample(op: FloatOp, axis: _Axis, x: Operand, scope: Scope, *, last: bool)
     if last:
         y = scope.write(op.outputs[0], x.order)
     else:
-        buffer = f"{op.outputs[0]} axis {axis.axis}"
+        buffer = scope.buffer(f"{op.outputs[0]} axis {axis.axis}")
         y = Operand(buffer=buffer, dtype=x.dtype, shape=shape, order=x.order)
     at = x.order.index(axis.axis)
     name = f"{op.name}_{axis.axis}"
