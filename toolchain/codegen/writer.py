@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.literals import C_TYPES, array_text, element_type, identifier, literal
-from toolchain.codegen.operands import Operand, row_major
+from toolchain.codegen.operands import Operand, channels_last, row_major
 from toolchain.core.dtypes import DType
 
 if TYPE_CHECKING:
@@ -190,8 +190,7 @@ class Writer:
         for call in self.generated.calls:
             for item in call.outputs:
                 extents = ", ".join(map(str, item.extents))
-                last = "" if item.order == row_major(len(item.shape)) else ", channels last"
-                found[item.buffer] = f" /* {item.dtype} [{extents}]{last} */"
+                found[item.buffer] = f" /* {item.dtype} [{extents}]{_order_words(item)} */"
         return found
 
     def _call(self, call: Call) -> str:
@@ -318,6 +317,16 @@ def _comment(text: str) -> str:
 def _numbers(values: Iterable[int]) -> str:
     items = ", ".join(map(str, values))
     return f"(const int32_t[]){{{items}}}" if items else "0"
+
+
+def _order_words(item: Operand) -> str:
+    """What is to be said of an order of axes that is not row-major."""
+    rank = len(item.shape)
+    if item.lies_as(row_major(rank)):
+        return ""
+    if item.order == channels_last(rank):
+        return ", channels last"
+    return f", axes {', '.join(map(str, item.order))}"
 
 
 def _as_fed(tensor: Tensor) -> Operand:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
+from toolchain.codegen.emitters.factors import finish
 from toolchain.codegen.emitters.product import (
     Product,
     column_points,
@@ -22,7 +23,6 @@ from toolchain.codegen.emitters.weights import (
     panels,
 )
 from toolchain.codegen.emitters.windows import window
-from toolchain.codegen.factors import finish
 from toolchain.codegen.literals import Fields, element_type
 from toolchain.codegen.operands import Operand, channels_last
 from toolchain.core.dtypes import DType

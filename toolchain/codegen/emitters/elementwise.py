@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
-from toolchain.codegen.factors import grid, scale, split_factor
+from toolchain.codegen.emitters.factors import grid, scale, split_factor
 from toolchain.codegen.literals import Fields, Struct, Word
 from toolchain.codegen.loops import Strides, broadcast_strides, constant_strides, loops
 from toolchain.codegen.operands import Operand, Order, row_major

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolchain.codegen.calls import Kernel
-from toolchain.codegen.factors import grid
+from toolchain.codegen.emitters.factors import grid
 from toolchain.codegen.literals import Fields
 from toolchain.codegen.loops import Strides, constant_strides, loops
 

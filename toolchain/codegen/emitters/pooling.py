@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
+from toolchain.codegen.emitters.factors import grid, scale
 from toolchain.codegen.emitters.windows import three, window
-from toolchain.codegen.factors import grid, scale
 from toolchain.codegen.literals import Fields, Struct
 from toolchain.codegen.operands import channels_last
 from toolchain.program.records import PoolKind

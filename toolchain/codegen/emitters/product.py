@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.codegen.emitters.factors import destination, finish
 from toolchain.codegen.emitters.weights import lowered_points
-from toolchain.codegen.factors import destination, finish
 from toolchain.codegen.literals import Fields, Struct, Word
 from toolchain.core.dtypes import DType
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
+from toolchain.codegen.emitters.factors import grid
 from toolchain.codegen.emitters.movement import take
-from toolchain.codegen.factors import grid
 from toolchain.codegen.literals import Fields, Struct
 
 if TYPE_CHECKING:

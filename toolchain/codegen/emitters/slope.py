@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
-from toolchain.codegen.factors import grid
+from toolchain.codegen.emitters.factors import grid
 from toolchain.codegen.literals import Fields
 from toolchain.codegen.loops import constant_strides, loops
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from toolchain.codegen.calls import Kernel
+from toolchain.codegen.emitters.factors import grid
 from toolchain.codegen.emitters.floats.inputs import read
-from toolchain.codegen.factors import grid
 from toolchain.codegen.literals import Fields, Struct, Word
 
 if TYPE_CHECKING:

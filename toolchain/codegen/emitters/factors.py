@@ -1,4 +1,4 @@
-"""Factors and grids of the program as fields of kernel parameters (docs/numerics.md, 1 and 5)."""
+"""`tc_grid`, `tc_scale_params` and `tc_finish_params`: how results become what is stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.codegen.literals import Fields, Struct, Word, element_type
+from toolchain.program.records import Requantize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,8 +62,6 @@ def scale(scope: Scope, factor: float, cells: Struct) -> Struct:
 
 def finish(op: Operation, how: Finish, bias: str | None, columns: int, scope: Scope) -> Struct:
     """`tc_finish_params` for `columns` output channels."""
-    from toolchain.program.records import Requantize
-
     constants = scope.program.constants
     biases = np.zeros(columns, np.int32) if bias is None else constants[bias].astype(np.int32)
     fields: Fields = {"bias": scope.constant(biases, f"{op.name}_bias")}
@@ -82,8 +81,6 @@ def finish(op: Operation, how: Finish, bias: str | None, columns: int, scope: Sc
 
 def destination(op: Operation, how: Finish, scope: Scope) -> Fields:
     """Grid or bounds of `tc_finish_params`."""
-    from toolchain.program.records import Requantize
-
     tensor = scope.tensor(op.outputs[0])
     if isinstance(how, Requantize):
         bounds = (how.low, how.high)
