@@ -140,7 +140,7 @@ def _traced(
         return trace_model(published.optimized, scratch, layers=request.layers)
     if request.runner == QDQ:
         return trace_model(published.qdq, scratch, layers=request.layers)
-    compiled = manager.runners(published.target)
+    compiled = manager.runners_of(published.target)
     if request.runner != REFERENCE and request.runner not in compiled:
         raise ConfigError(
             Code.BAD_VALUE,

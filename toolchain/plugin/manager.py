@@ -178,10 +178,13 @@ class PluginManager:
         """Metrics by name."""
         return self._by_name("tc_metrics", MetricDef)
 
-    def runners(self, target: str) -> Mapping[str, RunnerDef]:
+    def runners(self) -> Mapping[str, RunnerDef]:
+        """Runners by name."""
+        return self._by_name("tc_runners", RunnerDef)
+
+    def runners_of(self, target: str) -> Mapping[str, RunnerDef]:
         """Runners of a target's artifacts by name."""
-        found = self._by_name("tc_runners", RunnerDef)
-        return {name: runner for name, runner in found.items() if runner.executes(target)}
+        return {name: one for name, one in self.runners().items() if one.executes(target)}
 
     def cost_models(self) -> Mapping[str, CostModelDef]:
         """Cost models by name."""

@@ -46,6 +46,7 @@ def test_every_leaf_of_every_record_is_listed():
         for field in dataclasses.fields(record)
     }
     expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
+    expected |= {"check.runners", "check.emulated_samples"}
     expected |= {
         f"surgery.{name}"
         for name in ("input_shapes", "rename_inputs", "rename_outputs", "outputs", "truncate")

@@ -66,6 +66,7 @@ def package(build: Callable, make_text_model: Callable, tmp_path: Path) -> Calla
             model=ModelArtifact(path=built.qdq_path, digest=""),
             program=built.program,
             folder=folder,
+            sources=None,
             name="tiny",
             options=CompileOptions(),
             target_options=options,

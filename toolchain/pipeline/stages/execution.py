@@ -24,7 +24,7 @@ def chosen_runners(context: BuildContext, compiled: CompiledArtifact) -> tuple[C
     Raises:
         ConfigError: `check.runners` names one that the target does not have.
     """
-    known = context.manager.runners(context.target.name)
+    known = context.manager.runners_of(context.target.name)
     names = context.options.check.runners
     for number, name in enumerate(names or ()):
         if name not in known:
