@@ -81,7 +81,7 @@ void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t firs
             float v = (float)(sums[i] + bias[i]) * factor[i];                                      \
             v = v > low ? v : low;                                                                 \
             v = v < high ? v : high;                                                               \
-            y[i] = (TYPE)((int32_t)((v + 12582912.0f) - 12582912.0f) + zero_point);                \
+            y[i] = (TYPE)(tc_nearest(v) + zero_point);                                             \
         }                                                                                          \
     }
 

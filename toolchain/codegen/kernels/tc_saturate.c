@@ -3,10 +3,10 @@
 /* Adding 1.5 * 2**23 leaves no fraction bits: IEEE addition then rounds half to even. */
 static inline float round_half_even(float v) { return (v + 12582912.0f) - 12582912.0f; }
 
-/* floor of a float whose magnitude is below 2**31 */
+/* floor of a float whose magnitude is below 2**22 */
 static inline float floor_small(float v)
 {
-    const float whole = (float)(int32_t)v;
+    const float whole = round_half_even(v);
     return whole > v ? whole - 1.0f : whole;
 }
 
@@ -30,7 +30,7 @@ static inline float round_half_away(float v)
             float v = values[i];                                                                   \
             v = v > low ? v : low;                                                                 \
             v = v < high ? v : high;                                                               \
-            result[i] = (TYPE)((int32_t)ROUND(v) + zero_point);                                    \
+            result[i] = (TYPE)(tc_nearest(ROUND(v)) + zero_point);                                 \
         }                                                                                          \
     } while (0)
 
