@@ -136,7 +136,8 @@ def _pad(op: Move, facts: Facts) -> None:
     dtype = facts.x.dtype
     facts.real(op.fill, "The fill")
     facts.require(
-        not dtype.is_integer or (dtype.qmin <= op.fill <= dtype.qmax and float(op.fill).is_integer()),
+        not dtype.is_integer
+        or (dtype.qmin <= op.fill <= dtype.qmax and float(op.fill).is_integer()),
         f"The fill is no {dtype}",
         op.fill,
     )
