@@ -182,7 +182,7 @@ CASES: list[tuple[Operation, Tensor]] = [
         Reduce(
             **names(), kind=ReduceKind.SUM, axes=(0, 2), x_zero_point=3, factor=0.2, zero_point=-7
         ),
-        out(4, 1, 6),
+        out(1, 4, 1, 6),
     ),
     (
         Reduce(

@@ -67,6 +67,7 @@ def package(build: Callable, make_text_model: Callable, tmp_path: Path) -> Calla
             program=built.program,
             folder=folder,
             name="tiny",
+            sources=None,
             options=CompileOptions(),
             target_options=options,
         )
