@@ -1,4 +1,4 @@
-"""What happens between operations: outputs, views, places that are used again, names."""
+"""What happens between operations: outputs, views, memory that is used again, names, limits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from toolchain.codegen.generate import generate
+from toolchain.codegen.native.tools import Compiler
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Rounding
 from toolchain.core.target import Requantization
 from toolchain.errors import CompileError
+from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import (
     Binary,
     BinaryKind,
+    BlockedMatMul,
     Move,
     MoveKind,
     Operation,
@@ -24,11 +27,18 @@ from toolchain.program.records import (
     Quantize,
     Reduce,
     ReduceKind,
+    Requantize,
     Softmax,
     Table,
     Tensor,
 )
-from toolchain.testing.compiled import COMPILER, assert_same, executable, run_command
+from toolchain.testing.compiled import (
+    COMPILER,
+    SANITIZERS,
+    assert_same,
+    executable,
+    run_command,
+)
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 
@@ -252,3 +262,28 @@ def test_a_model_without_inputs_runs_once(tmp_path: Path) -> None:
     run_command([str(executable(made)), "--dump", str(tmp_path)])
     (sample,) = json.loads((tmp_path / "index.json").read_text())["samples"]
     assert [row["kind"] for row in sample["tensors"]] == ["layer", "output"]
+
+
+@needs_compiler
+def test_vectors_read_nothing_behind_blocks_of_odd_length(host: Compiler) -> None:
+    random = np.random.default_rng(0)
+    product = BlockedMatMul(
+        name="op",
+        inputs=("x",),
+        outputs=("y",),
+        a_zero_point=3,
+        b="b",
+        b_zero_point=None,
+        bias=None,
+        block_size=7,
+        finish=Requantize(factor="factor", zero_point=0, low=-128, high=127),
+    )
+    constants = {
+        "b": random.integers(-128, 128, (10, 70)).astype(np.int8),
+        "factor": np.full((2, 70), 0.001, np.float32),
+    }
+    made = program([product], {"x": (32, 10), "y": (32, 70)}, ("y",), constants=constants)
+    x = random.integers(-128, 128, (32, 10)).astype(np.int8)
+    path = executable(made, sanitizers=[*SANITIZERS, *host.flags])
+    found = run_command([str(path)], given=x.tobytes())
+    assert found == Interpreter(made, threads=1).run({"x": x})["y"].tobytes()

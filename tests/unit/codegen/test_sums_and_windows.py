@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.quant import Rounding
 from toolchain.core.target import Requantization
-from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import (
     BlockedConv,
     BlockedMatMul,
@@ -32,13 +31,7 @@ from toolchain.program.records import (
     Tensor,
     ToFloat,
 )
-from toolchain.testing.compiled import (
-    COMPILER,
-    SANITIZERS,
-    assert_same,
-    executable,
-    run_command,
-)
+from toolchain.testing.compiled import COMPILER, assert_same
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler `cc`")
 
@@ -319,41 +312,6 @@ def test_sums_of_products(kind, width, seed, rounding, exact, workers) -> None:
     ]
     program, feeds = in_one_program(cases, rounding, exact)
     assert_same(program, feeds, workers=workers)
-
-
-def test_vectors_read_nothing_behind_blocks_of_odd_length() -> None:
-    random = np.random.default_rng(0)
-    program = Program(
-        name="odd",
-        rounding=Rounding.HALF_EVEN,
-        inputs=("a",),
-        outputs=("y",),
-        tensors={
-            "a": Tensor(name="a", dtype=DType.INT8, shape=(32, 10)),
-            "y": Tensor(name="y", dtype=DType.INT8, shape=(32, 70)),
-        },
-        constants={
-            "b": random.integers(-128, 128, (10, 70)).astype(np.int8),
-            "factor": np.full((2, 70), 0.001, np.float32),
-        },
-        operations=(
-            BlockedMatMul(
-                name="op",
-                inputs=("a",),
-                outputs=("y",),
-                a_zero_point=3,
-                b="b",
-                b_zero_point=None,
-                bias=None,
-                block_size=7,
-                finish=Requantize(factor="factor", zero_point=0, low=-128, high=127),
-            ),
-        ),
-    )
-    feeds = {"a": random.integers(-128, 128, (32, 10)).astype(np.int8)}
-    path = executable(program, sanitizers=[*SANITIZERS, "-march=native"])
-    found = run_command([str(path)], given=feeds["a"].tobytes())
-    assert found == Interpreter(program, threads=1).run(feeds)["y"].tobytes()
 
 
 def pool(draw: Draw) -> Case:

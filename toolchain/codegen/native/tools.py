@@ -40,7 +40,7 @@ class Compiler:
     archiver: tuple[str, ...]
     flags: tuple[str, ...] = ()
     link_flags: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def identity(self) -> str:
         """What it is, of which version, for what: what it builds for another processor depends on.
