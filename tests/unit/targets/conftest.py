@@ -68,7 +68,6 @@ def package(build: Callable, make_text_model: Callable, tmp_path: Path) -> Calla
             folder=folder,
             sources=None,
             name="tiny",
-            sources=None,
             options=CompileOptions(),
             target_options=options,
         )
