@@ -2,6 +2,8 @@
 #ifndef TC_SATURATE_H
 #define TC_SATURATE_H
 
+#include <string.h>
+
 #include "tc_base.h"
 
 /* How integers of at most 16 bits are made; low and high are kept. */
@@ -12,6 +14,19 @@ typedef struct {
     int32_t low;
     int32_t high;
 } tc_grid;
+
+/*
+ * v to the nearest integer, ties to even; |v| < 2**22. Adding 1.5 * 2**23 leaves no fraction bits,
+ * and the integer in the lowest ones. A conversion would not be quicker, and of vectors it is one
+ * that QEMU before 8.0 cannot translate at the beginning of a block.
+ */
+static inline int32_t tc_nearest(float v)
+{
+    const float sum = v + 12582912.0f;
+    int32_t bits;
+    memcpy(&bits, &sum, sizeof(bits));
+    return bits - 0x4B400000;
+}
 
 /* y[i] = saturate(round(values[i]) + zero_point); a NaN becomes low. */
 void tc_saturate(const float *values, int32_t count, const tc_grid *grid, void *y);
