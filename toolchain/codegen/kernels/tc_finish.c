@@ -67,7 +67,7 @@ void tc_finish_wide(const tc_finish_params *p, const int64_t *sums, int32_t firs
 
 /*
  * The usual case in one loop: 8 bits, ties to even. Clamping before rounding is the same, because
- * the bounds are integers; adding 1.5 * 2**23 leaves no fraction bits.
+ * the bounds are integers.
  */
 #define TC_FINISH_BYTES(TYPE)                                                                      \
     static void finish_##TYPE(const int32_t *restrict sums, const int32_t *restrict bias,          \

@@ -1,25 +1,18 @@
 #include "tc_saturate.h"
 
-/* Adding 1.5 * 2**23 leaves no fraction bits: IEEE addition then rounds half to even. */
-static inline float round_half_even(float v) { return (v + 12582912.0f) - 12582912.0f; }
-
-/* floor of a float whose magnitude is below 2**22 */
-static inline float floor_small(float v)
+/* Ties that went down go up. The difference is exact: it is at most a half. */
+static inline int32_t round_half_up(float v)
 {
-    const float whole = round_half_even(v);
-    return whole > v ? whole - 1.0f : whole;
+    const int32_t nearest = tc_nearest(v);
+    return v - (float)nearest == 0.5f ? nearest + 1 : nearest;
 }
 
-static inline float round_half_up(float v)
+/* Ties that went towards zero go away from it. */
+static inline int32_t round_half_away(float v)
 {
-    const float below = floor_small(v);
-    return v - below >= 0.5f ? below + 1.0f : below;
-}
-
-static inline float round_half_away(float v)
-{
-    const float magnitude = round_half_up(v < 0.0f ? -v : v);
-    return v < 0.0f ? -magnitude : magnitude;
+    const int32_t nearest = tc_nearest(v);
+    const int32_t away = v < 0.0f ? -1 : 1;
+    return v - (float)nearest == 0.5f * (float)away ? nearest + away : nearest;
 }
 
 /* Bounds are integers, so that clamping before rounding is the same, and keeps numbers small. */
@@ -30,14 +23,14 @@ static inline float round_half_away(float v)
             float v = values[i];                                                                   \
             v = v > low ? v : low;                                                                 \
             v = v < high ? v : high;                                                               \
-            result[i] = (TYPE)(tc_nearest(ROUND(v)) + zero_point);                                 \
+            result[i] = (TYPE)(ROUND(v) + zero_point);                                             \
         }                                                                                          \
     } while (0)
 
 #define TC_SATURATE_TO(TYPE)                                                                       \
     do {                                                                                           \
         if (grid->rounding == TC_HALF_EVEN) {                                                      \
-            TC_SATURATE(TYPE, round_half_even);                                                    \
+            TC_SATURATE(TYPE, tc_nearest);                                                         \
         } else if (grid->rounding == TC_HALF_UP) {                                                 \
             TC_SATURATE(TYPE, round_half_up);                                                      \
         } else {                                                                                   \

@@ -16,8 +16,9 @@ typedef struct {
 } tc_grid;
 
 /*
- * v rounded half to even, for |v| < 2**22: the low bits of v + 1.5 * 2**23. A conversion would do,
- * but that of vectors (vfcvt.rtz) crashes QEMU 7.2 where it is the first instruction of a page.
+ * v to the nearest integer, ties to even; |v| < 2**22. Adding 1.5 * 2**23 leaves no fraction bits,
+ * and the integer in the lowest ones. A conversion would not be quicker, and of vectors it is one
+ * that QEMU 7.2 cannot translate at the beginning of a block.
  */
 static inline int32_t tc_nearest(float v)
 {

@@ -25,7 +25,8 @@ from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
 
 ROOT = Path(__file__).parents[4]
-OP_V, OPMVV, OPMVX, VWMACC = 0x57, 0b010, 0b110, 0b111101
+OP_V, OPFVV, OPMVV, OPMVX = 0x57, 0b001, 0b010, 0b110
+VWMACC, VFUNARY0 = 0b111101, 0b010010
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,21 @@ def test_inner_loops_multiply_and_accumulate_widening(program, riscv, kernel, tm
     for compiler in (riscv, scalar):
         command = [*compiler.command, *compiler.flags, *FLAGS, "-c", f"{kernel}.c", "-o", "k.o"]
         subprocess.run(command, cwd=tmp_path, check=True)
-        found[compiler] = widening_multiply_accumulates((tmp_path / "k.o").read_bytes())
-    assert found[riscv] > 0
-    assert found[scalar] == 0
+        found[compiler.flags] = widening_multiply_accumulates((tmp_path / "k.o").read_bytes())
+    assert found[riscv.flags] > 0
+    assert found[scalar.flags] == 0
+
+
+@pytest.mark.parametrize("kernel", ["tc_finish", "tc_saturate"])
+def test_no_vectors_are_truncated(program, riscv, kernel, tmp_path) -> None:
+    """QEMU 7.2 fails at vfcvt.rtz and its kind where a block begins, which is up to the layout."""
+    write_project(program, tmp_path, "net")
+    command = [*riscv.command, *riscv.flags, *FLAGS, "-c", f"{kernel}.c", "-o", "k.o"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    conversions = {
+        word >> 15 & 0b111
+        for word in instructions((tmp_path / "k.o").read_bytes())
+        if word & 0x7F == OP_V and word >> 12 & 7 == OPFVV and word >> 26 == VFUNARY0
+    }
+    assert conversions, "integers become floats"
+    assert not conversions & {0b101, 0b110, 0b111}, "rounding to odd, or towards zero"
