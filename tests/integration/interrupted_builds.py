@@ -46,6 +46,8 @@ def build(config: str, stop: Stop, seconds: float | None = None) -> tuple[int, s
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        # A shell that runs the tests in the background ignores interrupts, and so would this.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(writer, 1)
         sys.addaudithook(stop)
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -73,6 +73,7 @@ def test_ctrl_c_in_a_process_of_its_own(project: Any) -> None:
     code = (
         "import os, signal, sys, time; from toolchain.cli.main import main\n"
         "import toolchain.pipeline.stages.compile as stage\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stage.read_view = lambda path: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))\n"
         "main()"
     )
