@@ -52,4 +52,5 @@ C_RUNNER = RunnerDef(
     summary="The generated C, compiled for and run on this computer",
     open=_open,
     missing=_missing,
+    required=True,
 )

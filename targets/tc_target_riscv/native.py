@@ -76,7 +76,7 @@ def _missing(files: Collection[str]) -> tuple[Problem, ...]:
                 code=Code.TOOL_MISSING,
                 message="There is no RISC-V binary",
                 where=f"*{ELF}",
-                hint="pip install 'toolchain[riscv]' and build again, with "
+                hint="pip install 'toolchain[riscv]' and build again, with `compile.sources` and "
                 "`target.riscv.options.binary` on",
             )
         )

@@ -147,6 +147,7 @@ def test_missing_tools_make_the_check_incomplete(
     assert answer.code == 1
     assert "[TC602]" in answer.err
     assert "riscv was not run: the check of riscv is incomplete" in answer.err
+    assert "c was not run: the check of riscv is incomplete" in answer.err
     assert "toolchain[riscv]" in answer.err
     assert "qemu-user" in answer.err
     (built,) = json.loads(answer.out)["targets"]
@@ -156,6 +157,14 @@ def test_missing_tools_make_the_check_incomplete(
     allowed = command("build", "--target", "riscv", "--config", project.file, "--allow-missing")
     assert allowed.code == 0
     assert "There is no RISC-V binary" in allowed.err
+
+
+def test_runners_need_the_sources(native: Any, command: Callable[..., Any]) -> None:
+    project = native.changed(compile__sources=False)
+    answer = command("build", "--target", "riscv", "--config", project.write(), "--format", "json")
+    assert answer.code == 2
+    (problem,) = answer.problems
+    assert (problem["code"], problem["where"]) == ("TC105", "compile.sources")
 
 
 def test_a_runner_that_does_not_exist(native: Any, command: Callable[..., Any]) -> None:

@@ -164,3 +164,10 @@ def test_a_dump_needs_its_folder(feeds, host_program, tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert b"does the folder exist" in done.stderr
+
+
+def test_a_dump_needs_a_sample(host_program, tmp_path: Path) -> None:
+    command = [host_program, "--dump", tmp_path]
+    done = subprocess.run(command, input=b"", capture_output=True, check=False)
+    assert done.returncode == 1
+    assert b"no sample" in done.stderr

@@ -236,5 +236,8 @@ int main(int argc, char **argv)
         }
         fflush(stdout); /* whoever feeds us may wait for these results */
     }
+    if (folder != NULL) {
+        fail("there is no sample to dump");
+    }
     return 0;
 }

@@ -22,7 +22,8 @@ def chosen_runners(context: BuildContext, compiled: CompiledArtifact) -> tuple[C
     """The runners that the check executes, each with what is missing.
 
     Raises:
-        ConfigError: `check.runners` names one that the target does not have.
+        ConfigError: `check.runners` names one that the target does not have, or any where the
+            build writes no C sources for it.
     """
     known = context.manager.runners_of(context.target.name)
     names = context.options.check.runners
@@ -36,6 +37,14 @@ def chosen_runners(context: BuildContext, compiled: CompiledArtifact) -> tuple[C
                 allowed=", ".join(known) or "none",
             )
     if not context.options.compile.sources:
+        if names:
+            raise ConfigError(
+                Code.CONTRADICTION,
+                "Runners execute what is made of the C sources, which are switched off",
+                where="compile.sources",
+                got=f"false, with check.runners = {', '.join(names)}",
+                allowed="true, or no runners",
+            )
         return ()
     chosen = known.values() if names is None else [known[name] for name in names]
     return tuple((runner, runner.missing(compiled.files)) for runner in chosen)
