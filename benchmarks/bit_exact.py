@@ -94,7 +94,7 @@ def _compared(
     """A row of the table, and what is to be said about the first difference."""
     count = min(count, len(samples))
     try:
-        with NativeModel(command, built.program, layers=built.layers) as model:
+        with NativeModel(command, built.program, layers=built.program.written) as model:
             found = compare_in_lockstep(built.program, model, samples, count, SilentProgress())
     except CheckFailed as error:  # it crashed, or the emulator did
         return ("", "", "", "FAILED"), [f"{one.message}: {one.got}" for one in error.problems]

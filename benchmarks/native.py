@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -37,11 +36,6 @@ class Built:
     def sources(self) -> Path:
         """The folder of the program as C."""
         return self.folder / SOURCES
-
-    @property
-    def layers(self) -> Sequence[str]:
-        """What operations write, in their order."""
-        return [name for op in self.program.operations for name in op.outputs if name]
 
 
 def compiled(of: Subject) -> Built:

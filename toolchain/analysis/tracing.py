@@ -111,7 +111,7 @@ def trace_runner(program: Program, runner: Runner, *, layers: bool) -> Traced:
 
 def _program_storage(program: Program, *, layers: bool) -> dict[str, Storage]:
     """How inputs, outputs and, where asked for, what operations write are stored."""
-    written = [name for op in program.operations for name in op.outputs if name] if layers else []
+    written = program.written if layers else ()
     names = dict.fromkeys((*program.inputs, *written, *program.outputs))
     return {
         name: Storage(dtype=tensor.dtype, scale=tensor.scale, zero_point=tensor.zero_point)

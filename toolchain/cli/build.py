@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolchain.cli.failures import tell
+from toolchain.cli.failures import end_answered
 from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
 from toolchain.cli.settings import ConfigOption, OutputOption, SetOption, Settings, TargetOption
-from toolchain.errors import CheckFailed, Code, Problem
+from toolchain.errors import Code, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,11 +72,7 @@ def build(  # noqa: PLR0913 - one parameter per option
     problems = tuple(_failed_checks(result.targets))
     if not allow_missing:
         problems += tuple(_incomplete_checks(result.targets))
-    if problems:
-        # Told here, because the answer stands already: JSON must stay one document.
-        failure = CheckFailed.of(problems)
-        tell(failure)
-        raise typer.Exit(failure.exit_code)
+    end_answered(problems)
 
 
 def _failed_checks(results: Sequence[TargetResult]) -> Iterator[Problem]:

@@ -67,8 +67,7 @@ def verify(
 
 def _answer(speak: Output, report: DifferenceReport) -> None:
     """Show a report; exit code 1 where something differs."""
-    from toolchain.cli.failures import tell
-    from toolchain.errors import CheckFailed
+    from toolchain.cli.failures import end_answered
     from toolchain.render.divergence import (
         difference_line,
         difference_lines,
@@ -79,9 +78,4 @@ def _answer(speak: Output, report: DifferenceReport) -> None:
     speak.lines(difference_lines(report))
     speak.tables(difference_tables(report))
     speak.answer(report, difference_line(report))
-    problems = tuple(difference_problems(report))
-    if problems:
-        # Told here, because the answer stands already: JSON must stay one document.
-        failure = CheckFailed.of(problems)
-        tell(failure)
-        raise typer.Exit(failure.exit_code)
+    end_answered(difference_problems(report))

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from toolchain.errors import Code, ConfigError, InternalError, SystemFailure, ToolchainError
+from toolchain.errors import (
+    CheckFailed,
+    Code,
+    ConfigError,
+    InternalError,
+    Problem,
+    SystemFailure,
+    ToolchainError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
@@ -74,6 +82,18 @@ def tell(failure: ToolchainError) -> None:
         show_problem(console, "error", problem)
     if len(failure.problems) > 1:
         console.print(f"\n{len(failure.problems)} errors")
+
+
+def end_answered(problems: Iterable[Problem]) -> None:
+    """End a command with the exit code of a failed check if there are `problems`.
+
+    For commands whose answer stands already: told here, because JSON must stay one document.
+    """
+    found = tuple(problems)
+    if found:
+        failure = CheckFailed.of(found)
+        tell(failure)
+        raise typer.Exit(failure.exit_code)
 
 
 def as_failure(error: BaseException) -> ToolchainError:

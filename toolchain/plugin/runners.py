@@ -39,9 +39,7 @@ class RunnerRequest:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The layers asked for, in the order of the program."""
-        if not self.layers:
-            return ()
-        return tuple(name for op in self.program.operations for name in op.outputs if name)
+        return self.program.written if self.layers else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from toolchain.analysis.evaluation import Scored, evaluate
@@ -38,7 +38,7 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Built:
-    """What is checked; the program is loaded from its file only where something has to run."""
+    """What is checked; the program is loaded from its file once, where something has to run."""
 
     float_model: Path
     qdq: Path
@@ -58,7 +58,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         float_model=state.float_model,
         qdq=state.qdq,
         compiled=state.compiled,
-        program=partial(load_program, state.compiled.folder, state.compiled.program),
+        program=cache(partial(load_program, state.compiled.folder, state.compiled.program)),
     )
     chosen = options.evaluation
     given = None if chosen is None else labelled_samples(context, chosen)

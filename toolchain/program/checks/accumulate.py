@@ -43,13 +43,7 @@ def _check_filters(
     """Shapes of input, weight and output; returns that of the weight."""
     facts.arity(1)
     x, y = facts.x.shape, facts.y.shape
-    facts.require(
-        len(x) == len(weight) == len(y) >= 3,
-        "Input, weight and output must have one rank, at least 3",
-        f"x {x}, weight {weight}, y {y}",
-    )
-    facts.require(min(weight) >= 1, "The weight is empty", weight)
-    _check_groups(op.groups, weight[0], facts)
+    _check_ranks(op.groups, weight, facts)
     facts.require(
         (x[0], weight[1] * op.groups, weight[0]) == (y[0], x[1], y[1]),
         "Batch or channels do not fit",
@@ -60,9 +54,17 @@ def _check_filters(
     return weight
 
 
-def _check_groups(groups: int, channels: int, facts: Facts) -> None:
+def _check_ranks(groups: int, weight: tuple[int, ...], facts: Facts) -> None:
+    """Ranks of input, weight and output; groups of the first axis of the weight."""
+    x, y = facts.x.shape, facts.y.shape
     facts.require(
-        groups >= 1 and channels % groups == 0, "The groups do not divide the channels", groups
+        len(x) == len(weight) == len(y) >= 3,
+        "Input, weight and output must have one rank, at least 3",
+        f"x {x}, weight {weight}, y {y}",
+    )
+    facts.require(min(weight) >= 1, "The weight is empty", weight)
+    facts.require(
+        groups >= 1 and weight[0] % groups == 0, "The groups do not divide the channels", groups
     )
 
 
@@ -70,13 +72,7 @@ def check_conv_transpose(op: ConvTranspose, facts: Facts) -> None:
     """Transposed convolution; the output may be cut short or go beyond by less than a stride."""
     facts.arity(1)
     x, weight, y = facts.x.shape, facts.shape(op.weight), facts.y.shape
-    facts.require(
-        len(x) == len(weight) == len(y) >= 3,
-        "Input, weight and output must have one rank, at least 3",
-        f"x {x}, weight {weight}, y {y}",
-    )
-    facts.require(min(weight) >= 1, "The weight is empty", weight)
-    _check_groups(op.groups, weight[0], facts)
+    _check_ranks(op.groups, weight, facts)
     facts.require(
         (x[0], x[1], weight[1] * op.groups) == (y[0], weight[0], y[1]),
         "Batch or channels do not fit",

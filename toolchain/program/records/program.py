@@ -60,6 +60,11 @@ class Program:
         """True where accumulators are requantized without floating point."""
         return self.requantization is not Requantization.FLOAT32_MULTIPLIER
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Tensors that operations write, in their order: the layers of a run."""
+        return tuple(name for op in self.operations for name in op.outputs if name)
+
     def __post_init__(self) -> None:
         """Freeze mappings and arrays."""
         for array in self.constants.values():

@@ -134,13 +134,7 @@ def emit_batchnorm(op: FloatOp, scope: Scope) -> None:
     """Normalization by given means and variances."""
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
-    along = runs(x, 1)
-    fields: Fields = {
-        "outer": along["outer"],
-        "channels": along["length"],
-        "inner": along["inner"],
-        "epsilon": number(op, "epsilon", 1e-5),
-    }
+    fields = _channels(x) | {"epsilon": number(op, "epsilon", 1e-5)}
     inputs = (x, *(plain(op, index, scope)[0] for index in range(1, 5)))
     scope.call(_BATCHNORM, fields, inputs, (y,), name=op.name)
 
@@ -157,17 +151,19 @@ def emit_lrn(op: FloatOp, scope: Scope) -> None:
     """Local response normalization."""
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
-    along = runs(x, 1)
-    fields: Fields = {
-        "outer": along["outer"],
-        "channels": along["length"],
-        "inner": along["inner"],
+    fields = _channels(x) | {
         "size": integer(op, "size", 1),
         "alpha": number(op, "alpha", 1e-4),
         "beta": number(op, "beta", 0.75),
         "bias": number(op, "bias", 1.0),
     }
     scope.call(_LRN, fields, (x,), (y,), name=op.name)
+
+
+def _channels(x: Operand) -> Fields:
+    """How the channels of x lie in memory."""
+    along = runs(x, 1)
+    return {"outer": along["outer"], "channels": along["length"], "inner": along["inner"]}
 
 
 def _row_major(op: FloatOp, scope: Scope) -> Operand:
