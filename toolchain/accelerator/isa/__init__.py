@@ -1,0 +1,1 @@
+"""The instruction set of the machines: docs/isa.md, as records."""
