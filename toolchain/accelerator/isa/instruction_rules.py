@@ -157,6 +157,8 @@ def _copy(it: Copy) -> Findings:
 def _fill(it: Fill) -> Findings:
     if it.target.dtype is DType.BOOL and it.value not in (0, 1):
         yield "value", it.value, "0 or 1 for bool"
+    elif it.target.dtype is DType.FLOAT32 and abs(it.value) > 1 << 24:
+        yield "value", it.value, "-16777216 to 16777216 for float32"
     yield from _within("value", (it.value,), it.target.dtype)
 
 

@@ -42,7 +42,8 @@ class Operand:
 
 BYTES = (DType.INT8, DType.UINT8)
 NARROW = (*BYTES, DType.INT16, DType.UINT16)
-INTEGERS = (*NARROW, DType.INT32)
+WIDE = (*NARROW, DType.INT32)
+INTEGERS = (*WIDE, DType.INT64)
 RESULTS = (*INTEGERS, DType.FLOAT32)
 
 _ANY = Operand(DTYPES)
@@ -53,7 +54,7 @@ _FACTORS = Operand((DType.FLOAT32,), 1)
 OPERANDS: Mapping[type[Instruction], Mapping[str, Operand]] = MappingProxyType(
     {
         Copy: {"target": _ANY, "source": _ANY},
-        Fill: {"target": Operand(tuple(d for d in DTYPES if not d.is_float))},
+        Fill: {"target": _ANY},
         Gather: {"target": _ANY, "source": _ANY, "indices": _VECTOR},
         Convolve: {
             "target": Operand(RESULTS, 4),
@@ -71,8 +72,8 @@ OPERANDS: Mapping[type[Instruction], Mapping[str, Operand]] = MappingProxyType(
             "bias": _VECTOR,
             "factor": _FACTORS,
         },
-        Pool: {"target": Operand(INTEGERS, 4), "source": Operand(INTEGERS, 4)},
-        Combine: {"target": Operand(INTEGERS), "a": Operand(NARROW), "b": Operand(NARROW)},
+        Pool: {"target": Operand(INTEGERS, 4), "source": Operand(WIDE, 4)},
+        Combine: {"target": Operand(INTEGERS), "a": Operand(WIDE), "b": Operand(WIDE)},
         Lookup: {"target": _ANY, "source": Operand(BYTES), "table": _ANY},
         Scale: {
             "target": Operand(INTEGERS),
