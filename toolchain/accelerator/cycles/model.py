@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from toolchain.accelerator.cycles.records import Step, Timeline, queue_name
 from toolchain.accelerator.cycles.sharing import SharedBandwidth
-from toolchain.accelerator.isa.operands import Engine, Queue, Wait
+from toolchain.accelerator.isa.instructions import Copy
+from toolchain.accelerator.isa.operands import EVERY_CORE, Engine, Queue, Wait
 from toolchain.accelerator.rates import busy_cycles, ddr_bytes_per_cycle
 from toolchain.accelerator.transfers import NO_TRAFFIC, Traffic, ddr_traffic
 from toolchain.errors import Code as ErrorCode
@@ -18,6 +19,7 @@ from toolchain.errors import CompileError
 if TYPE_CHECKING:
     from toolchain.accelerator.isa.code import Code
     from toolchain.accelerator.isa.instructions import Instruction
+    from toolchain.accelerator.isa.operands import View
     from toolchain.core.machine import Machine
 
 
@@ -165,7 +167,19 @@ class _Run:
                 met += 0 if other is lane else self.machine.sync_cycles
                 if met > lane.begin:
                     lane.begin, lane.cause = met, wait
+        self._await_own_loads(lane, instruction)
         return True
+
+    def _await_own_loads(self, lane: _Lane, instruction: Instruction) -> None:
+        """Put off what reads bytes that a transfer of its own queue has not brought yet."""
+        if not isinstance(instruction, Copy) or not instruction.source.space.on_chip:
+            return
+        for step in reversed(lane.steps):
+            if step.end + self.machine.ddr.latency_cycles <= lane.begin:
+                return
+            loaded = lane.instructions[step.index].target
+            if step.completed > lane.begin and _overlap(loaded, instruction.source):
+                lane.begin, lane.cause = step.completed, Wait(lane.queue, step.index + 1)
 
 
 def _busy(instruction: Instruction, queue: Queue, machine: Machine) -> int:
@@ -179,6 +193,14 @@ def _busy(instruction: Instruction, queue: Queue, machine: Machine) -> int:
             got=f"{error.args[0]} bits",
             allowed=", ".join(map(str, sorted(machine.convolution.passes))),
         ) from error
+
+
+def _overlap(target: View, source: View) -> bool:
+    """True if both are of one memory and their spans have a byte in common."""
+    if target.space is not source.space or target.core not in (source.core, EVERY_CORE):
+        return False
+    (first, behind), (begin, end) = target.span, source.span
+    return first < end and begin < behind
 
 
 def _check_engine(queue: Queue, machine: Machine) -> None:

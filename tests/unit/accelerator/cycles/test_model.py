@@ -151,6 +151,18 @@ def test_a_queue_can_wait_for_its_own_transfers(toy: Machine, micro: Any) -> Non
     assert times(found)[D0, 1] == (132, 164, 264)
 
 
+def test_a_copy_of_bytes_under_way_begins_when_they_have_arrived(toy: Machine, micro: Any) -> None:
+    """The second load is of other bytes than the store, which is put off by the first alone."""
+    elsewhere = replace(micro.row(64), offset=64)
+    other = replace(micro.load(1), target=elsewhere)
+    code = micro.code({D0: [micro.load(1), other, micro.store(1)]})
+    found = timeline(code, slow(toy, latency=100))
+    assert times(found)[D0, 2] == (132, 164, 264)
+    assert found.steps[2].cause == Wait(D0, 1)
+    apart = micro.code({D0: [other, micro.store(1)]})
+    assert times(timeline(apart, slow(toy, latency=100)))[D0, 1] == (32, 64, 164)
+
+
 def test_the_first_of_a_queue_are_completed_when_all_of_them_are(toy: Machine, micro: Any) -> None:
     """A fill of 32 bytes on the chip ends at 48, but the load before it arrives at 132."""
     on_chip = replace(micro.fill(1), target=micro.row(32))
