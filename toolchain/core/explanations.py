@@ -332,6 +332,12 @@ _BUILD = {
         "A C compiler from before C99, or a cross compiler without a C library.",
         "Read the compiler's first error, which is quoted, and try another compiler.",
     ),
+    Code.MACHINE_CODE_INVALID: _Text(
+        "Code of a machine that the machine cannot execute",
+        "An instruction reads what nobody wrote, leaves its memory, or races with another one.",
+        "A convolution that does not wait for the transfer of its weights.",
+        "Mend the instruction that is named; in code of `tc build`, report it as a bug.",
+    ),
 }
 
 _CHECK = {
