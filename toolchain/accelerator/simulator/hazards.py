@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.accelerator.isa.code import Code
+from toolchain.accelerator.isa.instructions import Instruction
 from toolchain.accelerator.isa.operands import Queue, Space, View
 from toolchain.accelerator.simulator.clocks import Clocks, concurrent
 from toolchain.accelerator.simulator.extents import Extent, common_byte, extent
@@ -30,14 +33,12 @@ class Access:
     Attributes:
         index: Its place in its queue.
         place: The memory.
-        view: Its operand.
-        extent: The bytes of the view.
+        extent: Which bytes.
         writes: It writes them.
     """
 
     index: int
     place: Place
-    view: View
     extent: Extent
     writes: bool
 
@@ -53,87 +54,100 @@ def said_bytes(place: Place, at: Extent) -> str:
     return f"bytes {at.first} to {at.behind - 1} of {space.name}{owner}"
 
 
+Accesses: TypeAlias = dict[Queue, list[tuple[Access, ...]]]
+"""What every instruction of a queue reads, then what it writes."""
+
+
+def accesses(code: Code, cores: int) -> Accesses:
+    """What the instructions of every queue read and write."""
+    known: dict[View, Extent] = {}
+
+    def listed(index: int, at: Instruction) -> Iterator[Access]:
+        for view, writes in (*((v, False) for v in sources(at)), (at.target, True)):
+            if view not in known:
+                known[view] = extent(view)
+            for place in places(view, cores):
+                yield Access(index, place, known[view], writes)
+
+    return {
+        queue: [tuple(listed(index, at)) for index, at in enumerate(instructions)]
+        for queue, instructions in code.queues.items()
+    }
+
+
 @dataclass(frozen=True)
-class Accesses:
-    """All accesses of a queue, and what is compared of them first, as arrays.
+class _Lane:
+    """Accesses of one queue to one memory, all of them reads or all of them writes.
 
     Attributes:
         all: In the order of instructions.
-        first: For every instruction its first access, then their number.
-        rows: int64 (accesses, 5): instruction, place, first byte, byte behind, writes.
+        rows: int64 (3, accesses): instruction, first byte, byte behind.
     """
 
-    all: tuple[Access, ...]
-    first: NDArray[np.int64]
+    all: list[Access]
     rows: NDArray[np.int64]
 
 
-def accesses(code: Code, cores: int) -> dict[Queue, Accesses]:
-    """What the instructions of every queue read and write."""
-    numbers: dict[Place, int] = {}
-    known: dict[View, Extent] = {}
-    found = {}
-    for queue, instructions in code.queues.items():
-        listed: list[Access] = []
-        first = [0]
-        for index, at in enumerate(instructions):
-            for view, writes in (*((v, False) for v in sources(at)), (at.target, True)):
-                covered = known.setdefault(view, extent(view))
-                for place in places(view, cores):
-                    numbers.setdefault(place, len(numbers))
-                    listed.append(Access(index, place, view, covered, writes))
-            first.append(len(listed))
-        rows = [
-            (a.index, numbers[a.place], a.extent.first, a.extent.behind, a.writes) for a in listed
-        ]
-        found[queue] = Accesses(
-            tuple(listed),
-            np.asarray(first, np.int64),
-            np.asarray(rows, np.int64).reshape(-1, 5),
+def _lanes(instructions: list[tuple[Access, ...]]) -> dict[tuple[Place, bool], _Lane]:
+    sorted_out: dict[tuple[Place, bool], list[Access]] = defaultdict(list)
+    for access in chain.from_iterable(instructions):
+        sorted_out[access.place, access.writes].append(access)
+    return {
+        key: _Lane(
+            many, np.asarray([(a.index, a.extent.first, a.extent.behind) for a in many]).T.copy()
         )
-    return found
+        for key, many in sorted_out.items()
+    }
 
 
-def races(code: Code, known: Clocks, found: dict[Queue, Accesses]) -> Iterator[Problem]:
+def races(code: Code, known: Clocks, found: Accesses) -> Iterator[Problem]:
     """Pairs of accesses to one byte, one of which writes, in no order."""
+    lanes = {queue: _lanes(found[queue]) for queue in code.queues}
     for (i, one), (j, other) in combinations(enumerate(code.queues), 2):
-        begin, end = concurrent(known, (one, i), (other, j))
-        for a, b in _candidates(found[one], found[other], begin, end):
-            byte = common_byte(a.extent, b.extent)
-            if byte is not None:
-                yield refusal(
-                    "two instructions touch the same byte in no order",
-                    where=said((one, a.index), code.queues),
-                    got=f"it {a}; {said((other, b.index), code.queues)}, {b}; both byte {byte}",
-                    allowed="a wait between them, or other bytes",
-                )
+        bounds = concurrent(known, (one, i), (other, j))
+        for (place, writes), lane in lanes[one].items():
+            for also in (True, False) if writes else (True,):
+                beside = lanes[other].get((place, also))
+                if beside is None:
+                    continue
+                for a, b in _meeting(lane, beside, bounds):
+                    byte = common_byte(a.extent, b.extent)
+                    if byte is not None:
+                        yield _race((one, a), (other, b), byte, code)
 
 
-def _candidates(
-    one: Accesses, other: Accesses, begin: NDArray[np.int64], end: NDArray[np.int64]
+def _race(one: tuple[Queue, Access], other: tuple[Queue, Access], byte: int, code: Code) -> Problem:
+    (here, a), (there, b) = one, other
+    return refusal(
+        "two instructions touch the same byte in no order",
+        where=said((here, a.index), code.queues),
+        got=f"it {a}; {said((there, b.index), code.queues)}, {b}; both byte {byte}",
+        allowed="a wait between them, or other bytes",
+    )
+
+
+def _meeting(
+    one: _Lane, other: _Lane, bounds: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> Iterator[tuple[Access, Access]]:
-    """Concurrent accesses of two queues to overlapping spans, one of which writes."""
-    index = one.rows[:, 0]
-    low, high = other.first[begin[index]], other.first[end[index]]
+    """Concurrent accesses of two queues whose spans overlap."""
+    begin, end = (bound[one.rows[0]] for bound in bounds)
+    low, high = (np.searchsorted(other.rows[0], bound) for bound in (begin, end))
     total = np.concatenate([[0], np.cumsum(high - low)])
     start = 0
-    while start < len(index):
+    while start < len(low):
         behind = max(start + 1, int(np.searchsorted(total, total[start] + _PAIRS, "right")) - 1)
         counts = (high - low)[start:behind]
         a = np.repeat(np.arange(start, behind), counts)
-        b = np.arange(len(a)) - np.repeat(total[start:behind] - total[start], counts)
-        b += np.repeat(low[start:behind], counts)
-        x, y = one.rows[a], other.rows[b]
-        meets = (x[:, 1] == y[:, 1]) & ((x[:, 4] | y[:, 4]) != 0)
-        meets &= (x[:, 2] < y[:, 3]) & (y[:, 2] < x[:, 3])
+        b = np.arange(len(a)) + np.repeat((low - total[:-1])[start:behind] + total[start], counts)
+        _, first, last = one.rows
+        _, other_first, other_last = other.rows
+        meets = (first[a] < other_last[b]) & (other_first[b] < last[a])
         for at in np.flatnonzero(meets):
             yield one.all[a[at]], other.all[b[at]]
         start = behind
 
 
-def unwritten(
-    code: Code, order: Sequence[Step], found: dict[Queue, Accesses], cores: int
-) -> Iterator[Problem]:
+def unwritten(code: Code, order: Sequence[Step], found: Accesses, cores: int) -> Iterator[Problem]:
     """Reads of bytes that no instruction before wrote, of code without races."""
     flags: dict[Place, NDArray[np.bool_]] = {}
     for space, size in code.sizes.items():
@@ -141,8 +155,7 @@ def unwritten(
             flags[space, core] = np.full(size, space in (Space.CONSTANTS, Space.INPUT))
     for step in order:
         queue, index = step
-        at = found[queue]
-        for access in at.all[at.first[index] : at.first[index + 1]]:
+        for access in found[queue][index]:
             written = access.extent.of(flags[access.place])
             if access.writes:
                 written[...] = True
