@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.accelerator.compile.boxes import whole
 from toolchain.accelerator.compile.plan import Plan, Residence, Work
+from toolchain.accelerator.compile.sharing import shares
 
 if TYPE_CHECKING:
     from toolchain.accelerator.compile.costs import Costs
@@ -16,8 +16,8 @@ def resident_plan(steps: tuple[Rule, ...], costs: Costs) -> Plan:
     """Everything on the chip, step by step."""
     facts = costs.facts
     works = tuple(
-        Work(step=number, group=0, tile=0, own={0: whole(facts.shape(rule.output))})
-        for number, rule in enumerate(steps)
+        Work(step=number, group=0, tile=0, own=own)
+        for number, own in enumerate(shares(steps, costs))
     )
     outside = {*facts.program.inputs, *facts.program.outputs}
     residence = {
