@@ -209,10 +209,11 @@ def _access(
     if not view.space.per_core:
         if view.core != 0:
             yield f"{memory} of core {view.core}", "core 0: all cores share it"
-    elif name != "target" and transfer:
-        if not 0 <= view.core < machine.cores:
+    elif transfer:
+        every = name == "target" and view.core == EVERY_CORE
+        if not (every or 0 <= view.core < machine.cores):
             yield f"{memory} of core {view.core}", f"one of {machine.cores} cores, from 0"
-    elif view.core != queue.core and not (transfer and view.core == EVERY_CORE):
+    elif view.core != queue.core:
         yield f"{memory} of core {view.core}", f"that of core {queue.core}"
 
 

@@ -93,6 +93,7 @@ def of(queue: str, line: str) -> str:
     [
         (TRANSFER, COPY),
         (TRANSFER, COPY.replace(M, "memory.all+0x")),
+        (TRANSFER, COPY.replace(M, "memory.0+0x")),
         (TRANSFER, "copy target=shared+0x0:int8:4x4 source=memory.0+0x0:int8:4x4"),
         (TRANSFER, "copy target=work+0x8:int64:2/-8 source=memory+0x8:int64:2"),
         (TRANSFER, FILL),
@@ -134,7 +135,7 @@ BROKEN = [
     (REARRANGEMENT, COPY, ("", ""), "source", "input", "only a copy on a transfer engine"),
     (TRANSFER, COPY, (M, "input+0x"), "target", "input", "not read only"),
     (TRANSFER, COPY, (M, "constants+0x"), "target", "constants", "not read only"),
-    (TRANSFER, COPY, (M, "memory.0+0x"), "target", "memory of core 0", "that of core 1"),
+    (TRANSFER, COPY, (M, "memory.2+0x"), "target", "memory of core 2", "2 cores"),
     (TRANSFER, COPY, ("input", "memory.2"), "source", "memory of core 2", "2 cores"),
     (TRANSFER, COPY, ("input", "memory.all"), "source", "memory of core 255", "2 cores"),
     (TRANSFER, COPY, ("input", "input.1"), "source", "input of core 1", "share"),
