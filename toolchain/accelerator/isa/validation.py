@@ -213,6 +213,11 @@ def _access(
         every = name == "target" and view.core == EVERY_CORE
         if not (every or 0 <= view.core < machine.cores):
             yield f"{memory} of core {view.core}", f"one of {machine.cores} cores, from 0"
+        elif view.core != queue.core and machine.cores > 1 and machine.interconnect is None:
+            yield (
+                f"{memory} of core {view.core}",
+                f"that of core {queue.core}: no way between cores",
+            )
     elif view.core != queue.core:
         yield f"{memory} of core {view.core}", f"that of core {queue.core}"
 
