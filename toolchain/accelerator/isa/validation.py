@@ -135,9 +135,12 @@ def _instruction(code: Code, machine: Machine, queue: Queue, it: Instruction) ->
             yield name, got, allowed
         for got, allowed in _access(machine, queue, it, name, view):
             yield name, got, allowed
-    if not wrong:
-        for got, allowed in _target(it.target):
-            yield "target", got, allowed
+    if wrong:
+        return
+    # Extents say nothing of how much there is where elements lie on each other.
+    targets = tuple(_target(it.target))
+    yield from (("target", *finding) for finding in targets)
+    if not targets:
         yield from instruction_findings(it)
 
 

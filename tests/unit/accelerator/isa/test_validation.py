@@ -205,7 +205,9 @@ BROKEN = [
     (TENSOR, SCALE, ("factor=0.5", "factor=0.1"), "factor", "0.1", "float32"),
     (TENSOR, SCALE, ("factor=0.5", "factor=inf"), "factor", "inf", "finite"),
     (TENSOR, SCALE, ("factor=0.5", "factor=1e300"), "factor", "1e+300", "float32"),
+    (TENSOR, SCALE, ("factor=0.5", "factor=3.4028235e+38"), "factor", "3.4028235e+38", "float32"),
     # Windows
+    (TENSOR, POOL, ("0:int8:1x2x2x4", f"0:int8:1x{1 << 60}x2x4/1,0,4,1"), "target", "", "stride"),
     (TENSOR, POOL, ("1x4x4x4", "1x4x4x3"), "target", "1 x 2 x 2 x 4", "1 x 2 x 2 x 3"),
     (TENSOR, POOL, ("pads=1,0,0,0", "pads=1,0"), "pads", "1, 0", "4 numbers from 0"),
     (TENSOR, POOL, ("pads=1,", "pads=-1,"), "pads", "-1, 0, 0, 0", "4 numbers from 0"),
