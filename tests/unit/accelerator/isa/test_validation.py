@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import replace
 
 import pytest
 
 from toolchain.accelerator.isa.assembly import assemble
+from toolchain.accelerator.isa.encoding import decode, encode
 from toolchain.accelerator.isa.instructions import Fill
 from toolchain.accelerator.isa.operands import Engine, Queue, Space, View
 from toolchain.accelerator.isa.validation import MOST_SHOWN, check_code, code_findings
@@ -397,3 +400,26 @@ def test_the_error_names_the_first_findings(linked: Machine) -> None:
     assert problems[0].code is ErrorCode.CODE_INVALID
     assert problems[0].where == "1.tensor.2[1] fill.value"
     assert (problems[0].got, problems[0].allowed) == ("256", "0 to 255, for uint8")
+
+
+def test_damaged_codes_have_findings_or_none(linked: Machine) -> None:
+    """Whatever a reader lets through can be checked: nothing is raised, and soon."""
+    lines = (CONVOLVE, MULTIPLY), (POOL, COMBINE, LOOKUP, SCALE, REDUCE, EXTREME, SOFTMAX, BLEND)
+    queues = zip((CONVOLUTION, TENSOR), lines, strict=True)
+    text = "".join(f"queue {queue}\n" + "\n".join(some) + "\n" for queue, some in queues)
+    data = encode(assemble(f"{HEAD}{text}queue {TRANSFER}\n{COPY}\n"))
+    assert list(code_findings(decode(data), linked)) == []
+    source = random.Random(0)  # noqa: S311
+    start, checked, broken = time.process_time(), 0, 0
+    for _ in range(1500):
+        damaged = bytearray(data)
+        for _ in range(source.randint(1, 3)):
+            damaged[source.randrange(len(data))] ^= 1 << source.randrange(8)
+        try:
+            code = decode(bytes(damaged))
+        except CompileError:
+            continue
+        checked += 1
+        broken += any(True for _ in code_findings(code, linked))
+    assert broken > checked // 4 > 50
+    assert time.process_time() - start < 20
