@@ -193,7 +193,7 @@ def _busy(instruction: Instruction, queue: Queue, machine: Machine) -> int:
         return busy_cycles(instruction, queue, machine)
     except KeyError as error:
         raise CompileError(
-            ErrorCode.PROGRAM_INVALID,
+            ErrorCode.MACHINE_CODE_INVALID,
             f"{machine.name} cannot multiply operands so wide",
             where=f"{queue_name(queue)}, operation {instruction.operation}",
             got=f"{error.args[0]} bits",
@@ -219,7 +219,7 @@ def _check_engine(queue: Queue, machine: Machine) -> None:
     count = engine_counts(machine)[queue.engine]
     if not (0 <= queue.core < machine.cores and 0 <= queue.index < count):
         raise CompileError(
-            ErrorCode.PROGRAM_INVALID,
+            ErrorCode.MACHINE_CODE_INVALID,
             f"{machine.name} has no such engine",
             where=queue_name(queue),
             allowed=f"{machine.cores} cores, {count} {queue.engine.name.lower()} engines on each",
@@ -230,7 +230,7 @@ def _deadlock(blocked: list[_Lane], lanes: dict[Queue, _Lane]) -> CompileError:
     """Say of every queue that is stuck which wait is never met."""
     found = [_stuck(lane, lanes) for lane in blocked]
     return CompileError(
-        ErrorCode.PROGRAM_INVALID,
+        ErrorCode.MACHINE_CODE_INVALID,
         "queues wait for what is never completed",
         where=f"{queue_name(blocked[0].queue)}, instruction {len(blocked[0].steps)}",
         got="; ".join(found[:8]) + ("; ..." if len(found) > 8 else ""),
