@@ -28,8 +28,9 @@ def summary_lines(found: Summary) -> tuple[str, ...]:
         f"DDR {size(found.traffic_read)} read and {size(found.traffic_written)} written",
         f"{_intensity(roof.intensity)}, balance at {roof.ridge:.1f}: {roof.bound}, {reached}",
     ]
-    if found.bound_cycles is not None and found.gap is not None:
-        lines.append(f"{found.gap:.2f} times the lower bound, {found.bound_cycles:,} cycles")
+    if found.gap is not None:
+        bounds = f"computing {found.compute_bound:,} cycles, transfers {found.transfer_bound:,}"
+        lines.append(f"{found.gap:.2f} times the larger lower bound: {bounds}")
     return tuple(lines)
 
 

@@ -71,7 +71,7 @@ def test_batches_are_compared_where_there_are_several(run: Run) -> None:
 
 def test_the_summary_in_words(run: Run) -> None:
     """268 cycles at 100 MHz; 4096 of 512 * 268 MACs; 512 bytes at 2 of 4 bytes per cycle."""
-    found = replace(summarise([run[1]], batch=2), bound_cycles=134)
+    found = replace(summarise([run[1]], batch=2), compute_bound=134, transfer_bound=99)
     assert summary_lines(found) == (
         "small-1: times of a model of the machine, not measurements of a chip",
         "batch 2: 268 cycles, 2.68 us at 100 MHz",
@@ -79,7 +79,7 @@ def test_the_summary_in_words(run: Run) -> None:
         "4.1 k MACs, 3.0 % of what all arrays can do",
         "DDR 256 B read and 256 B written",
         "8.0 MACs per byte, balance at 128.0: memory, 47.8 % of the roof reached",
-        "2.00 times the lower bound, 134 cycles",
+        "2.00 times the larger lower bound: computing 134 cycles, transfers 99",
     )
 
 
