@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from toolchain.core.dtypes import DType
+
 if TYPE_CHECKING:
     from toolchain.accelerator.isa.code import Code
-    from toolchain.core.dtypes import DType
     from toolchain.program.records import Program
 
 
