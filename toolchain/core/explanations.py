@@ -338,6 +338,12 @@ _BUILD = {
         "A file that was cut short, or a convolution that writes behind the end of a memory.",
         "Correct the line or instruction that is named; a compiled model is to be built again.",
     ),
+    Code.MACHINE_CODE_INVALID: _Text(
+        "Code of a machine that the machine cannot execute",
+        "An instruction reads what nobody wrote, leaves its memory, or races with another one.",
+        "A convolution that does not wait for the transfer of its weights.",
+        "Mend the instruction that is named; in code of `tc build`, report it as a bug.",
+    ),
 }
 
 _CHECK = {
