@@ -51,9 +51,6 @@ from toolchain.program.serialize import (
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
 
-SUFFIX = ".tcm"
-"""End of a container's file name."""
-
 
 def write_container(container: Container, path: Path, *, compress: bool = True) -> None:
     """Write a container; the same one gives the same bytes.

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from toolchain.program.records import Program
 
 
+SUFFIX = ".tcm"
+"""End of the name of a compiled model's file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
     """An input or output of a machine segment.
