@@ -68,6 +68,17 @@ def busy_cycles(instruction: Instruction, queue: Queue, machine: Machine) -> int
     return max(1, cycles)
 
 
+def engine_counts(machine: Machine) -> dict[Engine, int]:
+    """Engines of every kind on one core, 0 where the machine has none."""
+    rearrangement = machine.rearrangement
+    return {
+        Engine.CONVOLUTION: machine.convolution.count,
+        Engine.TENSOR: machine.tensor.count,
+        Engine.TRANSFER: machine.transfer.count,
+        Engine.REARRANGEMENT: 0 if rearrangement is None else rearrangement.count,
+    }
+
+
 def ddr_bytes_per_cycle(machine: Machine, ddr_limit: int | None = None) -> Fraction:
     """Bandwidth of the DDR, or `ddr_limit` (bytes per second) where that is less."""
     peak = machine.ddr.megabytes_per_second * 10**6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import gcd, prod
 
 from toolchain.accelerator.isa.instructions import Copy, Fill, Instruction
 from toolchain.accelerator.isa.operands import View
@@ -92,14 +92,13 @@ def _pieces(phase: int, run: int, outer: tuple[tuple[int, int], ...], piece: int
     """
     counts = {phase: 1}
     for extent, stride in outer:
-        if stride % piece == 0:
-            counts = {at: count * extent for at, count in counts.items()}
-            continue
+        period = piece // gcd(stride, piece)
+        often, rest = divmod(extent, period)
         moved: dict[int, int] = {}
         for at, count in counts.items():
-            for index in range(extent):
+            for index in range(min(period, extent)):
                 place = (at + index * stride) % piece
-                moved[place] = moved.get(place, 0) + count
+                moved[place] = moved.get(place, 0) + count * (often + (index < rest))
         counts = moved
     return sum(count * -(-(at + run) // piece) for at, count in counts.items())
 

@@ -74,6 +74,7 @@ class Compute:
         sources: What is read of every input; None where nothing is.
         parameters: The buffer of the parameters, if there are any.
         rows: First row of every parameter that the buffer has, and the one behind the last.
+        places: Where every parameter begins in the buffer.
     """
 
     rule: Rule
@@ -82,6 +83,7 @@ class Compute:
     sources: tuple[Access | None, ...]
     parameters: Access | None
     rows: tuple[tuple[int, int], ...]
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,3 +129,10 @@ class Task:
     position: int
     cycles: int = 0
     before: list[Task] = field(default_factory=list)
+
+    @property
+    def crosses(self) -> bool:
+        """True for transfers between chip and DDR."""
+        return isinstance(self.action, Transfer) and (
+            isinstance(self.action.source, Outside) or isinstance(self.action.target, Outside)
+        )

@@ -105,13 +105,11 @@ def broadcast(view: View, shape: tuple[int, ...]) -> View:
 
 
 def merged_pair(a: View, b: View) -> tuple[View, View]:
-    """Two views of one shape, with neighbouring axes made one wherever both allow it."""
+    """Two views of equal extents but for those of 1, neighbouring axes made one where both can."""
     shape: list[int] = []
     first: list[int] = []
     second: list[int] = []
-    for extent, x, y in zip(a.shape, a.strides, b.strides, strict=True):
-        if extent == 1:
-            continue
+    for (extent, x), (_, y) in zip(_long(a), _long(b), strict=True):
         if shape and first[-1] == x * extent and second[-1] == y * extent:
             shape[-1] *= extent
             first[-1], second[-1] = x, y
@@ -125,3 +123,7 @@ def merged_pair(a: View, b: View) -> tuple[View, View]:
         replace(a, shape=tuple(shape), strides=tuple(first)),
         replace(b, shape=tuple(shape), strides=tuple(second)),
     )
+
+
+def _long(view: View) -> list[tuple[int, int]]:
+    return [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if n > 1]

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 from toolchain.accelerator.cycles.records import Step, Timeline, queue_name
 from toolchain.accelerator.cycles.sharing import SharedBandwidth
-from toolchain.accelerator.isa.instructions import Copy
+from toolchain.accelerator.isa.instructions import Convolve, Copy, Multiply
 from toolchain.accelerator.isa.operands import EVERY_CORE, Engine, Queue, Wait
-from toolchain.accelerator.rates import busy_cycles, ddr_bytes_per_cycle
+from toolchain.accelerator.rates import (
+    busy_cycles,
+    ddr_bytes_per_cycle,
+    engine_counts,
+    matrix_shape,
+)
 from toolchain.accelerator.transfers import NO_TRAFFIC, Traffic, ddr_traffic
 from toolchain.errors import Code as ErrorCode
 from toolchain.errors import CompileError
@@ -81,7 +86,8 @@ class _Lane:
         self.steps.append(
             Step(
                 self.queue, index, instruction.operation, type(instruction).__name__, self.free,
-                self.begin, end, completed, self.cause, self.traffic, self.alone,
+                self.begin, end, completed, instruction.waits, self.cause, self.traffic, self.alone,
+                _macs(instruction),
             )
         )  # fmt: skip
         self.completed.append(max(completed, self.completed[-1]) if index else completed)
@@ -195,6 +201,12 @@ def _busy(instruction: Instruction, queue: Queue, machine: Machine) -> int:
         ) from error
 
 
+def _macs(instruction: Instruction) -> int:
+    if isinstance(instruction, (Convolve, Multiply)):
+        return matrix_shape(instruction).macs
+    return 0
+
+
 def _overlap(target: View, source: View) -> bool:
     """True if both are of one memory and their spans have a byte in common."""
     if target.space is not source.space or target.core not in (source.core, EVERY_CORE):
@@ -204,13 +216,7 @@ def _overlap(target: View, source: View) -> bool:
 
 
 def _check_engine(queue: Queue, machine: Machine) -> None:
-    counts = {
-        Engine.CONVOLUTION: machine.convolution.count,
-        Engine.TENSOR: machine.tensor.count,
-        Engine.TRANSFER: machine.transfer.count,
-        Engine.REARRANGEMENT: 0 if machine.rearrangement is None else machine.rearrangement.count,
-    }
-    count = counts[queue.engine]
+    count = engine_counts(machine)[queue.engine]
     if not (0 <= queue.core < machine.cores and 0 <= queue.index < count):
         raise CompileError(
             ErrorCode.PROGRAM_INVALID,

@@ -25,9 +25,12 @@ class Step:
         begin: When it began.
         end: When its engine was free for the next one.
         completed: When what it wrote could be seen: `end`, behind the DDR later.
-        cause: The wait that put off its beginning; None where it began as soon as it was free.
+        waits: What it had to wait for.
+        cause: The one that put off its beginning; None where it began as soon as it was free. Of
+            its own queue without being one of them: a transfer that was still under way.
         traffic: Bytes that it moved over the DDR.
         alone: Cycles from `begin` to `end`, had it had the bandwidth of the DDR for itself.
+        macs: Multiply-accumulates of its products.
     """
 
     queue: Queue
@@ -38,9 +41,11 @@ class Step:
     begin: int
     end: int
     completed: int
+    waits: tuple[Wait, ...]
     cause: Wait | None
     traffic: Traffic
     alone: int
+    macs: int
 
     @property
     def stalled(self) -> int:
@@ -69,6 +74,7 @@ class OperationTime:
         cycles: By how much it put off the end of the whole, operations taken in the order in which
             they end: those of all operations add up to the total.
         busy: Cycles of all engines of a kind.
+        macs: Multiply-accumulates; what several tiles compute of one output counts for each.
         traffic: Bytes over the DDR.
     """
 
@@ -77,7 +83,12 @@ class OperationTime:
     end: int
     cycles: int
     busy: Mapping[Engine, int]
+    macs: int
     traffic: Traffic
+
+    def __post_init__(self) -> None:
+        """Freeze the mapping."""
+        object.__setattr__(self, "busy", MappingProxyType(dict(self.busy)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

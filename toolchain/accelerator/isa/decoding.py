@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolchain.accelerator.isa.code import Code, Probe
-from toolchain.accelerator.isa.fields import DTYPES, FIELDS, OPCODES, Field, Kind, home
+from toolchain.accelerator.isa.fields import DTYPES, FIELDS, LARGEST, OPCODES, Field, Kind, home
 from toolchain.accelerator.isa.instructions import Instruction
 from toolchain.accelerator.isa.operands import (
     EVERY_CORE,
@@ -68,7 +68,7 @@ def _sizes(reader: Reader) -> dict[Space, int]:
         space = reader.one_of(_SPACES, "memory")
         if sizes and space <= next(reversed(sizes)):
             raise reader.error("Memories are not in their order", got=space.name)
-        sizes[space] = reader.integer()
+        sizes[space] = reader.below(LARGEST + 1, "size")
     return sizes
 
 
@@ -205,7 +205,7 @@ def _read_queue(
             waits.append(Wait(other, waited[other]))
         views = {}
         for name, place in form.places.items():
-            last[name] = reader.near(last.get(name, 0))
+            last[name] = reader.offset(last.get(name, 0))
             views[name] = place.view(queue, last[name])
         instructions.append(
             form.record(operation=operation, waits=tuple(waits), **views, **form.others)
@@ -227,7 +227,7 @@ def _read_probes(
         tensor = reader.one_of(names, "tensor")
         starts = reader.all(MAX_RANK)
         place = _read_place(reader, layouts)
-        offset = reader.near(queues[queue][index].target.offset)
+        offset = reader.offset(queues[queue][index].target.offset)
         view = place.view(queue, offset)
         probes.append(Probe(queue=queue, index=index, tensor=tensor, starts=starts, view=view))
     return tuple(probes)

@@ -147,6 +147,8 @@ def _put_field(out: bytearray, tables: _Tables, queue: Queue, at: Field, value: 
 
 def _put_place(out: bytearray, tables: _Tables, queue: Queue, view: View) -> None:
     """A view without its offset."""
+    if view.offset < 0:
+        raise invalid("A view begins before its memory", f"a view of {queue}", got=view.offset)
     own = view.core == home(queue, view.space)
     put(out, view.space)
     put(out, 0 if own else view.core + 1)

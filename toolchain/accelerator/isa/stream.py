@@ -117,6 +117,13 @@ class Reader:
         """A signed integer of 64 bits, written as its difference from what is expected."""
         return _wrapped(expected + self.signed())
 
+    def offset(self, expected: int) -> int:
+        """Such an integer that is not negative."""
+        value = self.near(expected)
+        if value < 0:
+            raise self.error("A view begins before its memory", got=value, allowed="0 or more")
+        return value
+
     def flag(self) -> bool:
         """False or true, as 0 or 1."""
         return self.below(2, "flag") == 1

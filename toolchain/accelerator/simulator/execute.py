@@ -23,8 +23,9 @@ from toolchain.accelerator.simulator.engines import (
 )
 from toolchain.accelerator.simulator.engines.operands import Read
 from toolchain.accelerator.simulator.memory import Memories
-from toolchain.accelerator.simulator.order import Step, execution_order, said
+from toolchain.accelerator.simulator.order import Step, said
 from toolchain.accelerator.simulator.refusal import refuse
+from toolchain.accelerator.simulator.verify import verify
 from toolchain.core.dtypes import Array
 from toolchain.core.machine import Machine
 from toolchain.errors import CompileError
@@ -78,7 +79,7 @@ class Simulator:
         self._code = code
         self._cores = machine.cores
         self._constants = constants
-        self._order = execution_order(code.queues)
+        self._order = verify(code, machine)
         self._probes: dict[Step, list[Probe]] = defaultdict(list)
         for probe in code.probes:
             self._probes[probe.queue, probe.index].append(probe)

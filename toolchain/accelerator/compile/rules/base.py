@@ -1,6 +1,4 @@
-"""What the compiler must know of an operation: what it reads for a part of its result, and how
-the part is computed.
-"""
+"""What the compiler must know of an operation: what a part of its result needs and takes."""
 
 from __future__ import annotations
 
@@ -62,14 +60,22 @@ class Operands:
     Attributes:
         box: The part.
         target: Where the part goes; its axes are those of the result.
-        sources: What was asked for of every input, in the order of `Rule.inputs`.
+        sources: What was asked for of every input, in the order of `Rule.inputs`; None where
+            nothing was.
         parameters: The rows of every parameter, by role.
     """
 
     box: Box
     target: View
-    sources: Sequence[Patch]
+    sources: Sequence[Patch | None]
     parameters: Mapping[str, View]
+
+    def source(self, index: int = 0) -> Patch:
+        """What was asked for of an input, of which something was."""
+        found = self.sources[index]
+        if found is None:
+            raise LookupError(index)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ class Blending(Rule):
             Blend(
                 operation=0,
                 target=channels_last_view(at.target),
-                source=channels_last_view(at.sources[0].view),
+                source=channels_last_view(at.source().view),
                 row_low=found["row_low"],
                 row_high=found["row_high"],
                 row_weights=found["row_weights"],

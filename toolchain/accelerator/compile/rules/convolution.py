@@ -94,7 +94,7 @@ class Convolution(Rule):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One convolution."""
-        (source,) = at.sources
+        source = at.source()
         rows, columns = self._two(at.box)
         begins = self._two(source.box)
         groups = 1
@@ -173,7 +173,7 @@ class Dense(Rule):
             Convolve(
                 operation=0,
                 target=_four(at.target),
-                source=_four(at.sources[0].view),
+                source=_four(at.source().view),
                 weights=at.parameters["weights"],
                 weight_zero=at.parameters.get("weight_zero"),
                 bias=at.parameters.get("bias"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,9 +66,9 @@ class Combining(Elementwise):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One combination."""
-        op, sources = self.op, iter(at.sources)
+        op, sources = self.op, count()
         a, b = (
-            constant_part(at, role) if role in at.parameters else next(sources).view
+            constant_part(at, role) if role in at.parameters else at.source(next(sources)).view
             for role in "ab"
         )
         return (
@@ -111,7 +112,7 @@ class LookingUp(Elementwise):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One look-up."""
-        source, table = at.sources[0].view, at.parameters["table"]
+        source, table = at.source().view, at.parameters["table"]
         return (Lookup(operation=0, target=at.target, source=source, table=table),)
 
 
@@ -162,7 +163,7 @@ class Scaling(Elementwise):
             Scale(
                 operation=0,
                 target=at.target,
-                source=at.sources[0].view,
+                source=at.source().view,
                 negative=negative,
                 source_zero=self.source_zero,
                 factor=self.factor,

@@ -157,7 +157,7 @@ class Indexed(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """A copy for every combination of pieces, behind a fill if there is any."""
         parts = []
-        origin = [0] * len(at.box) if at.sources[0] is None else [b[0] for b in at.sources[0].box]
+        origin = [0] * len(at.box) if at.sources[0] is None else [b[0] for b in at.source().box]
         for (start, stop), own, begin in zip(at.box, self.indices, origin, strict=True):
             used = own[start:stop]
             parts.append(pieces(np.where(used < 0, -1, used - begin)))
@@ -172,7 +172,7 @@ class Indexed(Rule):
             for axis, pick in enumerate(picks):
                 target = part(target, axis, pick.start, pick.length)
             factors = tuple(tuple(extent for extent, _ in pick.steps) for pick in picks)
-            found.append(_copy(split_axes(target, factors), chosen(at.sources[0].view, picks)))
+            found.append(_copy(split_axes(target, factors), chosen(at.source().view, picks)))
         return tuple(found)
 
 
@@ -231,7 +231,8 @@ class Gathered(Rule):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """A copy for every index, or one for all that lie evenly."""
-        source, begin = at.sources[0], at.sources[0].box[self.axis][0]
+        source = at.source()
+        begin = source.box[self.axis][0]
         if self.rank == 1:
             start, stop = at.box[self.axis]
             return tuple(
@@ -297,7 +298,7 @@ class Transposed(Rule):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One copy."""
-        return (_copy(at.target, permuted(at.sources[0].view, self.perm)),)
+        return (_copy(at.target, permuted(at.source().view, self.perm)),)
 
 
 def _concat(op: Move, facts: Facts) -> Rule:
@@ -371,7 +372,7 @@ class Repeated(Rule):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One copy of repeated elements."""
-        return (_copy(at.target, broadcast(at.sources[0].view, at.target.shape)),)
+        return (_copy(at.target, broadcast(at.source().view, at.target.shape)),)
 
 
 def _reshape(op: Move, facts: Facts) -> Rule:
@@ -398,7 +399,7 @@ class Reshaped(Rule):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One copy."""
-        source, target = at.sources[0].view, at.target
+        source, target = at.source().view, at.target
         first, second = refined(source.shape, target.shape)
         return (_copy(split_axes(target, second), split_axes(source, first)),)
 
@@ -484,7 +485,7 @@ class Blocks(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One copy."""
         b = self.block
-        deep, wide = at.sources[0].view, at.target
+        deep, wide = at.source().view, at.target
         if not self.to_space:
             deep, wide = wide, deep
         n, c, h, w = wide.shape

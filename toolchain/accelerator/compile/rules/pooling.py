@@ -44,7 +44,7 @@ class Pooling(Rule):
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One pooling."""
-        (source,) = at.sources
+        source = at.source()
         lone = ((0, 1),) if len(at.box) == 3 else ()
         begins, ends = [], []
         for out, read, axis in zip(

@@ -104,8 +104,8 @@ class Product(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One product, or several where the axes in front cannot be run through as one."""
         front = at.target.shape[:-2]
-        a = broadcast(at.sources[0].view, (*front, *at.sources[0].view.shape[-2:]))
-        second = at.parameters["b"] if self.op.b is not None else at.sources[1].view
+        a = broadcast(at.source().view, (*front, *at.source().view.shape[-2:]))
+        second = at.parameters["b"] if self.op.b is not None else at.source(1).view
         b = self._columns(second, at) if self.op.b is not None else second
         b = broadcast(b, (*front, *b.shape[-2:]))
         return tuple(
@@ -212,7 +212,7 @@ class Shares(Rule):
             SoftmaxInstruction(
                 operation=0,
                 target=permuted(at.target, last),
-                source=permuted(at.sources[0].view, last),
+                source=permuted(at.source().view, last),
                 exponentials=at.parameters["exponentials"],
                 low=at.parameters.get("low"),
                 factor=self.factor,
@@ -259,14 +259,14 @@ class Reduction(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One reduction."""
         target = at.target
-        for axis in range(len(at.sources[0].box)):
+        for axis in range(len(at.source().box)):
             if axis not in self.places:
                 target = inserted(target, axis)
         return (
             ReduceInstruction(
                 operation=0,
                 target=target,
-                source=at.sources[0].view,
+                source=at.source().view,
                 kind=ReduceKind[self.op.kind.name],
                 source_zero=self.op.x_zero_point,
                 factor=self.op.factor,
@@ -309,13 +309,13 @@ class Finding(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One search."""
         target = at.target
-        if len(target.shape) < len(at.sources[0].box):
+        if len(target.shape) < len(at.source().box):
             target = inserted(target, self.op.axis)
         return (
             Extreme(
                 operation=0,
                 target=target,
-                source=at.sources[0].view,
+                source=at.source().view,
                 axis=self.op.axis,
                 smallest=self.op.smallest,
                 last=self.op.last,
@@ -369,9 +369,7 @@ class Normalization(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One normalization; tensors of runs lie row-major."""
         runs = prod(at.target.shape) // self.op.length
-        target, source = (
-            _as_rows(v, runs, self.op.length) for v in (at.target, at.sources[0].view)
-        )
+        target, source = (_as_rows(v, runs, self.op.length) for v in (at.target, at.source().view))
         gain = at.parameters["gain"]
         offset = at.parameters.get("offset")
         return (
