@@ -38,8 +38,10 @@ def timeline(code: Code, machine: Machine, *, ddr_limit: int | None = None) -> T
 
     Raises:
         CompileError: Queues wait for each other, for what is not there, or are of engines that the
-            machine does not have, or an operand is wider than those can multiply.
+            machine does not have, an operand is wider than those can multiply, or an instruction
+            belongs to no operation.
     """
+    _check_operations(code)
     run = _Run(code, machine, ddr_limit)
     run.run()
     steps = tuple(step for lane in run.lanes for step in lane.steps)
@@ -213,6 +215,19 @@ def _overlap(target: View, source: View) -> bool:
         return False
     (first, behind), (begin, end) = target.span, source.span
     return first < end and begin < behind
+
+
+def _check_operations(code: Code) -> None:
+    for queue, instructions in code.queues.items():
+        for index, each in enumerate(instructions):
+            if not 0 <= each.operation < len(code.operations):
+                raise CompileError(
+                    ErrorCode.MACHINE_CODE_INVALID,
+                    "an instruction belongs to no operation",
+                    where=f"{queue_name(queue)}, instruction {index}",
+                    got=each.operation,
+                    allowed=f"less than {len(code.operations)}",
+                )
 
 
 def _check_engine(queue: Queue, machine: Machine) -> None:

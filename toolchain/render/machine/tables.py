@@ -11,6 +11,7 @@ from toolchain.render.tables import Table, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolchain.accelerator.cycles.records import OperationTime
     from toolchain.accelerator.cycles.summary import EngineUse, Summary
 
 
@@ -32,6 +33,58 @@ def summary_lines(found: Summary) -> tuple[str, ...]:
         bounds = f"computing {found.compute_bound:,} cycles, transfers {found.transfer_bound:,}"
         lines.append(f"{found.gap:.2f} times the larger lower bound: {bounds}")
     return tuple(lines)
+
+
+def summary_data(found: Summary) -> dict[str, object]:
+    """The same for programs, engines and operations included; times in cycles."""
+    roof = found.roofline
+    return {
+        "machine": found.machine.name,
+        "note": found.note,
+        "batch": found.batch,
+        "cycles": found.cycles,
+        "clock_mhz": found.machine.clock_mhz,
+        "latency_us": found.latency_us,
+        "frames_per_second": found.frames_per_second,
+        "ddr_read_bytes": found.traffic_read,
+        "ddr_written_bytes": found.traffic_written,
+        "macs": roof.macs,
+        "macs_utilisation": found.macs_utilisation,
+        "macs_per_byte": roof.intensity,
+        "balance_macs_per_byte": roof.ridge,
+        "limited_by": roof.bound,
+        "roof_reached": roof.reached,
+        "compute_bound_cycles": found.compute_bound,
+        "transfer_bound_cycles": found.transfer_bound,
+        "gap": found.gap,
+        "engines": [_engine_data(each) for each in found.engines],
+        "operations": [_operation_data(each) for each in found.operations],
+    }
+
+
+def _engine_data(use: EngineUse) -> dict[str, object]:
+    return {
+        "engine": use.engine.name.lower(),
+        "count": use.count,
+        "busy": use.busy,
+        "shared": use.shared,
+        "stalled": {engine.name.lower(): cycles for engine, cycles in use.stalled.items()},
+        "idle": use.idle,
+        "utilisation": use.utilisation,
+    }
+
+
+def _operation_data(each: OperationTime) -> dict[str, object]:
+    return {
+        "name": each.name,
+        "begin": each.begin,
+        "end": each.end,
+        "cycles": each.cycles,
+        "busy": {engine.name.lower(): cycles for engine, cycles in each.busy.items()},
+        "macs": each.macs,
+        "ddr_read_bytes": each.traffic.read,
+        "ddr_written_bytes": each.traffic.written,
+    }
 
 
 def variant_table(found: Sequence[Summary]) -> Table:
