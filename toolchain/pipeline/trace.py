@@ -21,6 +21,7 @@ from toolchain.plugin.machine_runner import machine_named
 from toolchain.plugin.manager import PluginManager
 from toolchain.program.serialize import load_program
 from toolchain.render.machine.page import machine_page
+from toolchain.render.machine.text import machine_text
 
 if TYPE_CHECKING:
     from toolchain.accelerator.bounds import ProgramBound
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from toolchain.accelerator.isa.code import Code as MachineCode
     from toolchain.core.machine import Machine
 
-TRACE, PAGE = "trace.json", "index.html"
-"""Files that are written: for a trace viewer, and for a browser."""
+TRACE, PAGE, TEXT = "trace.json", "index.html", "index.md"
+"""Files that are written: for a trace viewer, for a browser, and to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ def trace(request: TraceRequest) -> TraceReport:
     texts = {
         TRACE: trace_text(timelines, name=container.name),
         PAGE: machine_page(container.name, runs[batch], summaries[batch], ordered),
+        TEXT: machine_text(container.name, summaries[batch], ordered),
     }
     destination = request.destination or published.folder.with_name(
         f"{published.folder.resolve().name}.trace"
@@ -171,7 +173,11 @@ def _summary(
 
 
 def _write(destination: Path, texts: Mapping[str, str]) -> tuple[FileRow, ...]:
-    whats = {TRACE: "for ui.perfetto.dev or chrome://tracing", PAGE: "schedule, memory, roofline"}
+    whats = {
+        TRACE: "for ui.perfetto.dev or chrome://tracing",
+        PAGE: "schedule, memory and roofline in pictures, and all tables",
+        TEXT: "the tables by themselves",
+    }
     destination.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (destination / name).write_text(text, encoding="utf-8")

@@ -112,6 +112,7 @@ def test_the_fewest_samples_are_shown_and_all_batches_compared(folder: Path) -> 
     assert [row.path for row in report.files] == [
         folder.with_name("npu.trace") / "trace.json",
         folder.with_name("npu.trace") / "index.html",
+        folder.with_name("npu.trace") / "index.md",
     ]
     written = json.loads(report.files[0].path.read_text(encoding="utf-8"))
     assert written["otherData"]["cycles"] == report.shown.cycles
@@ -129,7 +130,7 @@ def test_another_batch_with_less_bandwidth(folder: Path, tmp_path: Path) -> None
     assert report.shown.cycles == 128 + 1280 + 40 + 1280 + waits
     assert report.shown.bound_cycles is None
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "index.html", "trace.json",
+        "index.html", "index.md", "trace.json",
     ]  # fmt: skip
 
 

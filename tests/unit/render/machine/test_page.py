@@ -16,6 +16,7 @@ from toolchain.render.machine.tables import (
     summary_lines,
     variant_table,
 )
+from toolchain.render.machine.text import machine_text
 
 Run = tuple[Code, Timeline]
 VOID = {"meta", "rect", "line", "circle", "polyline"}
@@ -81,6 +82,15 @@ def test_the_summary_in_words(run: Run) -> None:
         "8.0 MACs per byte, balance at 128.0: memory, 47.8 % of the roof reached",
         "2.00 times the larger lower bound: computing 134 cycles, transfers 99",
     )
+
+
+def test_the_same_as_markdown(run: Run) -> None:
+    found = summarise([run[1]], batch=1)
+    page = machine_text("net", found)
+    assert page.startswith("# net on small-1\n\n- small-1: times of a model")
+    assert "| \\<mul\\> | 136 |" in page
+    assert "Batches" not in page
+    assert "**Batches (2)**" in machine_text("net", found, [found, replace(found, batch=4)])
 
 
 def test_tables(run: Run) -> None:
