@@ -1,0 +1,266 @@
+"""What a model takes on every machine of its targets, before it is quantized."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from toolchain.accelerator.estimate import (
+    EstimateReport,
+    ProgramEstimate,
+    estimate_machine,
+)
+from toolchain.config.dotted import Path as DottedPath
+from toolchain.config.dotted import format_path
+from toolchain.config.overrides import Override
+from toolchain.config.resolve import ResolvedConfig
+from toolchain.core.options import BuildOptions
+from toolchain.core.progress import SilentProgress
+from toolchain.core.suggest import did_you_mean, listing
+from toolchain.core.target import Platform
+from toolchain.errors import Code, ConfigError, Problem
+from toolchain.graph.inputs import model_inputs
+from toolchain.graph.surgery import truncated
+from toolchain.pipeline.build import open_context
+from toolchain.pipeline.configure import configure
+from toolchain.pipeline.context import BuildContext
+from toolchain.pipeline.digests import key
+from toolchain.pipeline.run import overrides_of
+from toolchain.pipeline.shaped import FloatModel, Planned, make_plan, make_program, simplify
+from toolchain.pipeline.workspace import Workspace
+from toolchain.plugin.manager import PluginManager
+from toolchain.program.cost import cost_report
+from toolchain.program.records import FloatOp, Program
+
+_SECTIONS = ("input", "surgery", "optimize", "quantize", "mixed_precision")
+"""Sections of a config that change what is estimated."""
+
+_OWN = ("platform", "options")
+"""Keys of a target's own table."""
+
+
+def estimate(
+    model: str | Path,
+    *,
+    targets: Sequence[str] | None = None,
+    platforms: Sequence[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    operators: bool = False,
+) -> EstimateReport:
+    """What a model takes on every machine of the targets, without samples, as `tc estimate` does.
+
+    Args:
+        model: Path of an ONNX file.
+        targets: Names of targets; None takes all that are installed.
+        platforms: Chips; None takes all of a target, or the one that `settings` choose.
+        settings: Dotted paths to options that change the program, as in a config:
+            {"input": [{"shape": [1, 3, 224, 224]}], "quantize.activation_dtype": "int16"}.
+        operators: True keeps the figures of every operation.
+
+    Returns:
+        Operators, MACs, bytes, cycles and frames per second by models of machines.
+
+    Raises:
+        ToolchainError: The error that `tc estimate` would show.
+    """
+    wanted = Wanted(
+        targets=None if targets is None else tuple(targets),
+        platforms=None if platforms is None else tuple(platforms),
+        overrides=tuple(overrides_of(settings or {})),
+        operators=operators,
+    )
+    return estimate_model(Path(model), wanted, PluginManager.load())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is estimated: see `estimate`."""
+
+    targets: tuple[str, ...] | None = None
+    platforms: tuple[str, ...] | None = None
+    overrides: tuple[Override, ...] = ()
+    operators: bool = False
+
+
+def estimate_model(path: Path, wanted: Wanted, manager: PluginManager) -> EstimateReport:
+    """The same with plugins that are loaded already."""
+    model_inputs(path)  # a file that is no model is said to be none before anything else
+    _check_settings(wanted.overrides)
+    with TemporaryDirectory(prefix="tc-estimate-") as name:
+        folder = Path(name)
+        resolved = _resolved(path, wanted, manager, folder)
+        workspace = Workspace(folder / "out")
+        workspace.open()
+        models: dict[str, FloatModel] = {}
+        programs: list[ProgramEstimate] = []
+        for options, chips in _chosen(resolved, wanted, manager):
+            # What is wrong with types is said of a chip that is estimated.
+            given = replace(options, platform=chips[0])
+            context = open_context(given, workspace, manager, SilentProgress())
+            model = _simplified(context, models, folder)
+            programs += _of_target(context, model, chips, wanted, folder)
+        inputs = next(iter(models.values())).zeros.inputs
+    return EstimateReport(model=path, inputs=inputs, programs=tuple(programs))
+
+
+def _check_settings(overrides: Sequence[Override]) -> None:
+    """Refuse settings that could change nothing here."""
+    problems = [
+        Problem(
+            code=Code.NO_EFFECT,
+            message="The setting changes no estimate",
+            where=format_path(each.path),
+            allowed=", ".join((*_SECTIONS, *(f"target.NAME.{key}" for key in _OWN))),
+        )
+        for each in overrides
+        if _section(each.path) not in (*_SECTIONS, *_OWN)
+    ]
+    if problems:
+        raise ConfigError.of(problems)
+
+
+def _section(path: DottedPath) -> str:
+    """The section that a path leads into, or the key of a target's own table."""
+    own = path[0] == "target" and len(path) > 2
+    return str(path[2] if own else path[0])
+
+
+def _resolved(path: Path, wanted: Wanted, manager: PluginManager, folder: Path) -> ResolvedConfig:
+    """The settings as a config of all chosen targets; nothing is written beside `folder`."""
+    file = folder / "config.json"
+    config = {
+        "model": str(path.expanduser().absolute()),
+        "output": str(folder / "out"),
+        "calibration": {"data": str(folder)},
+    }
+    file.write_text(json.dumps(config), encoding="utf-8")
+    targets = sorted(manager.targets()) if wanted.targets is None else wanted.targets
+    return configure(file, manager=manager, overrides=wanted.overrides, targets=targets)
+
+
+def _chosen(
+    resolved: ResolvedConfig, wanted: Wanted, manager: PluginManager
+) -> Iterator[tuple[BuildOptions, tuple[str, ...]]]:
+    """Options of every target of which chips were chosen, and the names of these.
+
+    Raises:
+        ConfigError: A chip that none of the targets has.
+    """
+    targets = manager.targets()
+    known = {
+        options.target: [chip.name for chip in targets[options.target].spec.platforms]
+        for options in resolved.builds
+    }
+    asked = wanted.platforms
+    if asked is not None:
+        names = [name for chips in known.values() for name in chips]
+        problems = [_unknown(name, names) for name in asked if name not in names]
+        if problems:
+            raise ConfigError.of(problems)
+    for options in resolved.builds:
+        chips = known[options.target]
+        if asked is not None:
+            chips = [name for name in chips if name in asked]
+        elif _has_own(options.target, wanted.overrides):
+            chips = [options.platform]
+        if chips:
+            yield options, tuple(chips)
+
+
+def _unknown(name: str, names: Sequence[str]) -> Problem:
+    return Problem(
+        code=Code.UNKNOWN_NAME,
+        message=f"None of the targets has a platform `{name}`",
+        where="platform",
+        got=name,
+        allowed=listing(names),
+        hint=did_you_mean(name, names),
+    )
+
+
+def _has_own(target: str, overrides: Sequence[Override]) -> bool:
+    """True if settings choose a chip of `target`, or its options: then they mean one machine."""
+    return any(
+        each.path[:2] == ("target", target) and _section(each.path) in _OWN for each in overrides
+    )
+
+
+def _simplified(context: BuildContext, models: dict[str, FloatModel], folder: Path) -> FloatModel:
+    """The float model of `context`, made unless another target has the same."""
+    options = context.options
+    own = options.target if context.hooks.own("tc_optimize") else ""
+    digest = key(context.model, options.input, options.optimize, truncated(options.surgery), own)
+    if digest not in models:
+        place = folder / f"float{len(models)}"
+        place.mkdir()
+        models[digest] = simplify(context, place)
+    return models[digest]
+
+
+def _of_target(
+    context: BuildContext,
+    model: FloatModel,
+    chips: Sequence[str],
+    wanted: Wanted,
+    folder: Path,
+) -> Iterator[ProgramEstimate]:
+    """Estimates of one target: a program for all chips that agree on it."""
+    definition = context.manager.targets()[context.target.name]
+    alike: list[tuple[BuildContext, Planned, list[Platform]]] = []
+    for name in chips:
+        facts = definition.facts(name, context.options.target_options)
+        (chip,) = facts.platforms
+        if not _has_own(facts.name, wanted.overrides):
+            (chip,) = definition.spec.on(name).platforms  # with the machines of all modes
+        own = replace(context, target=facts, options=replace(context.options, platform=name))
+        found = make_plan(own, model)
+        same = next((group for _, other, group in alike if other.agrees(found)), None)
+        if same is None:
+            alike.append((own, found, [chip]))
+        else:
+            same.append(chip)
+    for own, found, group in alike:
+        program = make_program(own, model, found, folder)
+        yield _estimate(program, found, group, context.manager, operators=wanted.operators)
+
+
+def _estimate(
+    program: Program,
+    found: Planned,
+    chips: Sequence[Platform],
+    manager: PluginManager,
+    *,
+    operators: bool,
+) -> ProgramEstimate:
+    target = found.target.name
+    counted = cost_report(program)
+    models = {
+        chip.name: cost_report(program, model=model, cores=sorted({1, chip.cores}))
+        for chip in chips
+        if (model := manager.cost_model(target, chip.name)) is not None
+    }
+    return ProgramEstimate(
+        target=target,
+        platforms=tuple(chip.name for chip in chips),
+        operations=len(program.operations),
+        float_operations=sum(isinstance(op, FloatOp) for op in program.operations),
+        macs=counted.macs,
+        weight_bytes=counted.weight_bytes,
+        activation_bytes=counted.input_bytes + counted.output_bytes,
+        machines=tuple(
+            estimate_machine(
+                program,
+                machine,
+                platform=chip.name,
+                reasons=found.reasons,
+                operators=operators,
+            )
+            for chip in chips
+            for machine in chip.machines
+        ),
+        models=models,
+        operators=counted.operations if operators else (),
+    )
