@@ -26,8 +26,7 @@ from toolchain.program.records import Dequantize, Operation, Program, Quantize
 
 NOTES = (
     "These are models of machines and of chips, not measurements.",
-    "A lower bound is what no schedule beats. The estimate takes operations one after the other, "
-    "each as long as its computing or its transfers.",
+    "A lower bound is what no schedule beats; the estimate takes one operation after the other.",
     "Time of the CPU for operations that a machine cannot do is in no figure of the machine.",
 )
 """What every report says of itself."""

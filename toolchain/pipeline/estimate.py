@@ -17,11 +17,13 @@ from toolchain.config.dotted import Path as DottedPath
 from toolchain.config.dotted import format_path
 from toolchain.config.overrides import Override
 from toolchain.config.resolve import ResolvedConfig
+from toolchain.core.cost import CostReport
 from toolchain.core.options import BuildOptions
 from toolchain.core.progress import SilentProgress
+from toolchain.core.registry import CostModelDef
 from toolchain.core.suggest import did_you_mean, listing
 from toolchain.core.target import Platform
-from toolchain.errors import Code, ConfigError, Problem
+from toolchain.errors import Code, ConfigError, ModelError, Problem
 from toolchain.graph.inputs import model_inputs
 from toolchain.graph.surgery import truncated
 from toolchain.pipeline.build import open_context
@@ -37,6 +39,8 @@ from toolchain.program.records import FloatOp, Program
 
 _SECTIONS = ("input", "surgery", "optimize", "quantize", "mixed_precision")
 """Sections of a config that change what is estimated."""
+
+_SHAPE_HINT = "say it with `--input-shape INPUT=1,3,224,224`, or as `shape` of the setting `input`"
 
 _OWN = ("platform", "options")
 """Keys of a target's own table."""
@@ -87,6 +91,7 @@ class Wanted:
 
 def estimate_model(path: Path, wanted: Wanted, manager: PluginManager) -> EstimateReport:
     """The same with plugins that are loaded already."""
+    path = path.expanduser()
     model_inputs(path)  # a file that is no model is said to be none before anything else
     _check_settings(wanted.overrides)
     with TemporaryDirectory(prefix="tc-estimate-") as name:
@@ -132,7 +137,7 @@ def _resolved(path: Path, wanted: Wanted, manager: PluginManager, folder: Path) 
     """The settings as a config of all chosen targets; nothing is written beside `folder`."""
     file = folder / "config.json"
     config = {
-        "model": str(path.expanduser().absolute()),
+        "model": str(path.absolute()),
         "output": str(folder / "out"),
         "calibration": {"data": str(folder)},
     }
@@ -196,8 +201,17 @@ def _simplified(context: BuildContext, models: dict[str, FloatModel], folder: Pa
     if digest not in models:
         place = folder / f"float{len(models)}"
         place.mkdir()
-        models[digest] = simplify(context, place)
+        try:
+            models[digest] = simplify(context, place)
+        except ModelError as error:
+            raise ModelError.of(map(_hinted, error.problems)) from error
     return models[digest]
+
+
+def _hinted(problem: Problem) -> Problem:
+    """There is no config here that could give a shape."""
+    given = problem.code is Code.DYNAMIC_DIMENSION
+    return replace(problem, hint=_SHAPE_HINT) if given else problem
 
 
 def _of_target(
@@ -238,7 +252,7 @@ def _estimate(
     target = found.target.name
     counted = cost_report(program)
     models = {
-        chip.name: cost_report(program, model=model, cores=sorted({1, chip.cores}))
+        chip.name: _costs(program, model, chip, operators=operators)
         for chip in chips
         if (model := manager.cost_model(target, chip.name)) is not None
     }
@@ -264,3 +278,12 @@ def _estimate(
         models=models,
         operators=counted.operations if operators else (),
     )
+
+
+def _costs(program: Program, model: CostModelDef, chip: Platform, *, operators: bool) -> CostReport:
+    """What the model says for one core and for all, of single operations only where asked."""
+    found = cost_report(program, model=model, cores=sorted({1, chip.cores}))
+    if operators:
+        return found
+    totals = tuple(replace(each, operations=()) for each in found.estimates)
+    return replace(found, operations=(), estimates=totals)

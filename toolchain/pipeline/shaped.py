@@ -1,7 +1,7 @@
 """Integer programs of a float model without samples: everything is real but the ranges.
 
-Passes, plan, QDQ model and lowering are those of a build. Every value is taken to lie between -1
-and 1, so that shapes, types, float islands and movement are those of the program that a build
+Passes, plan, QDQ model and lowering are those of a build. The range of every value is
+made up, so that shapes, types, float islands and movement are those of the program that a build
 makes, and the numbers in it are not.
 """
 
@@ -17,6 +17,7 @@ from toolchain.calibration.statistics import stats_of
 from toolchain.core.graph_view import GraphView
 from toolchain.core.quant import QuantParams, QuantPlan
 from toolchain.core.samples import SampleStore
+from toolchain.core.stats import TensorStats
 from toolchain.core.target import TargetSpec
 from toolchain.graph.inputs import input_specs
 from toolchain.graph.surgery import truncated
@@ -29,7 +30,9 @@ from toolchain.quantization.report import float_reason
 from toolchain.quantization.roles import check_types, configured
 from toolchain.quantization.rules import Asked
 
-_RANGE = np.array([-1.0, 1.0], np.float32)
+_EXPONENTS = 4
+"""Ranges of different values lie this many powers of two apart; more than shifts reach would be
+drawn together again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,7 +145,7 @@ def make_program(context: BuildContext, model: FloatModel, found: Planned, folde
             destination=destination,
             graph=model.graph,
             plan=found.plan,
-            stats=dict.fromkeys(model.graph.values, stats_of(_RANGE)),
+            stats=_ranges(model.graph),
             fixed=model.fixed,
             asked=found.asked,
             options=replace(
@@ -159,6 +162,23 @@ def make_program(context: BuildContext, model: FloatModel, found: Planned, folde
     )
     lower = LowerRequest(target=context.target, graph=read_view(destination), name=context.name)
     return context.hooks.lower(lower)
+
+
+def _ranges(graph: GraphView) -> dict[str, TensorStats]:
+    """Statistics of every value as if it had been seen at both ends of a range of its own.
+
+    Equal scales would need no conversion between them, and real ones are hardly ever equal but
+    where they are powers of two: there a program that is built may have some conversions less or
+    more.
+    """
+    names = [name for name, value in graph.values.items() if not value.is_constant]
+    ends = (
+        np.float32(2.0 ** (number % _EXPONENTS) * (1.0 + number / (2 * len(names))))
+        for number in range(len(names))
+    )
+    # Not symmetric: a zero point of 0 would need no correction.
+    pairs = zip(names, ends, strict=True)
+    return {name: stats_of(np.array([-0.75 * end, end], np.float32)) for name, end in pairs}
 
 
 def _zeros(context: BuildContext, folder: Path) -> SampleStore:
