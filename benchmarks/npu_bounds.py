@@ -82,7 +82,7 @@ def _compare() -> list[str]:
     for network, name in (*PUBLISHED_CYCLES, *PUBLISHED_FPS):
         program = ARCHITECTURES[network]()
         bound = program_bound(program, machines[name])
-        estimate = sum(estimate_cycles(program, bound))
+        estimate = estimate_cycles(program, bound).cycles
         cycles = PUBLISHED_CYCLES.get((network, name))
         if cycles is None:
             cycles = round(machines[name].clock_mhz * 1e6 / PUBLISHED_FPS[network, name])

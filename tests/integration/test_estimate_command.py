@@ -186,6 +186,8 @@ def test_open_dimensions(command: Any, tmp_path: Path) -> None:
         (("--platform", "ax65"), 2, "None of the targets has a platform `ax65`"),
         (("-t", "kdp", "--platform", "ax650"), 2, "None of the targets has a platform `ax650`"),
         (("--set", "check.data=x"), 2, "The setting changes no estimate"),
+        (("--set", "quantize.method=mse"), 2, "The setting changes no estimate"),
+        (("--set", 'target.npu={quantize={method="mse"}}'), 2, "target.npu.quantize.method"),
         (("--set", "target.npu.compile.workers=2"), 2, "The setting changes no estimate"),
         (("--set", "quantize.activation_dtype=int16", "-t", "dpu"), 2, "cannot do this type"),
         (("--set", "quantize.unsupported=error", "-t", "npu", "--operators"), 3, "cannot run"),

@@ -26,10 +26,25 @@ from toolchain.program.records import Dequantize, Operation, Program, Quantize
 
 NOTES = (
     "These are models of machines and of chips, not measurements.",
-    "A lower bound is what no schedule beats; the estimate takes one operation after the other.",
+    "A lower bound is what no schedule beats; an estimate may be too high or too low.",
     "Time of the CPU for operations that a machine cannot do is in no figure of the machine.",
 )
 """What every report says of itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleEstimate:
+    """Estimated cycles of a program on a machine.
+
+    Attributes:
+        method: How they were estimated, in a few words.
+        cycles: Cycles of the whole.
+        operations: Cycles of every operation in order, 0 for those of the host.
+    """
+
+    method: str
+    cycles: int
+    operations: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +97,7 @@ class MachineEstimate:
         compute_cycles: Lower bound of computing.
         transfer_cycles: Lower bound of those transfers.
         bound_cycles: The larger of both: no schedule takes fewer cycles.
+        method: How the estimate was made.
         cycles: Estimate.
         latency_us: The estimate in microseconds.
         frames_per_second: Programs of the estimate's length in a second, one after the other.
@@ -101,6 +117,7 @@ class MachineEstimate:
     compute_cycles: int
     transfer_cycles: int
     bound_cycles: int
+    method: str
     cycles: int
     latency_us: float
     frames_per_second: float
@@ -172,8 +189,7 @@ def estimate_machine(
         operators: True keeps every operation.
     """
     bound = program_bound(program, machine)
-    cycles = estimate_cycles(program, bound)
-    total = sum(cycles)
+    found = estimate_cycles(program, bound)
     return MachineEstimate(
         machine=machine.name,
         summary=machine.summary,
@@ -187,25 +203,29 @@ def estimate_machine(
         compute_cycles=bound.compute_cycles,
         transfer_cycles=bound.transfer_cycles,
         bound_cycles=bound.cycles,
-        cycles=total,
-        latency_us=total / machine.clock_mhz,
-        frames_per_second=_rate(total, machine),
+        method=found.method,
+        cycles=found.cycles,
+        latency_us=found.cycles / machine.clock_mhz,
+        frames_per_second=_rate(found.cycles, machine),
         most_frames_per_second=_rate(bound.cycles, machine),
-        operators=tuple(map(_operator, bound.operations, cycles)) if operators else (),
+        operators=tuple(map(_operator, bound.operations, found.operations)) if operators else (),
     )
 
 
-def estimate_cycles(program: Program, bound: ProgramBound) -> tuple[int, ...]:
-    """Cycles of every operation of `program` on the machine of `bound`; 0 for those of the host.
+def estimate_cycles(program: Program, bound: ProgramBound) -> CycleEstimate:
+    """Cycles of `program` on the machine of `bound`, one operation after the other.
 
-    Operations run one after the other. Each takes the longer of computing and of its transfers,
-    and a synchronisation; where it transfers anything, the latency of the DDR, too. What it reads
-    and writes stays on the chip where both fit into it, else it crosses the DDR with its constants.
+    Each takes the longer of computing and of its transfers, and a synchronisation; where it
+    transfers anything, the latency of the DDR, too. What it reads and writes stays on the chip
+    where both fit into it, else it crosses the DDR with its constants.
     """
     costs = program_costs(program)
-    return tuple(
+    operations = tuple(
         0 if each.engine is Engine.HOST else _cycles(each, cost, bound.machine)
         for each, cost in zip(bound.operations, costs, strict=True)
+    )
+    return CycleEstimate(
+        method="one operation after the other", cycles=sum(operations), operations=operations
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
-from toolchain.cli.settings import SetOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +33,15 @@ def estimate(  # noqa: PLR0913 - one parameter per option
             help="Shape of a model input, batch first, where the model leaves it open.",
         ),
     ] = None,
-    assignments: SetOption = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="Override a setting, as in quantize.activation_dtype=int16.",
+        ),
+    ] = None,
     operators: Annotated[
         bool, typer.Option("--operators", help="Show every operation, too.")
     ] = False,

@@ -14,7 +14,7 @@ from toolchain.accelerator.estimate import (
     estimate_machine,
 )
 from toolchain.config.dotted import Path as DottedPath
-from toolchain.config.dotted import format_path
+from toolchain.config.dotted import format_path, leaves_of
 from toolchain.config.overrides import Override
 from toolchain.config.resolve import ResolvedConfig
 from toolchain.core.cost import CostReport
@@ -39,6 +39,14 @@ from toolchain.program.records import FloatOp, Program
 
 _SECTIONS = ("input", "surgery", "optimize", "quantize", "mixed_precision")
 """Sections of a config that change what is estimated."""
+
+_IDLE = {
+    "optimize": frozenset({"prove", "proof_samples", "rtol", "atol"}),
+    "quantize": frozenset(
+        "method weight_method percentile percentile_16bit algorithms min_weight_scale".split()
+    ),
+}
+"""Keys of these that do not."""
 
 _SHAPE_HINT = "say it with `--input-shape INPUT=1,3,224,224`, or as `shape` of the setting `input`"
 
@@ -117,20 +125,34 @@ def _check_settings(overrides: Sequence[Override]) -> None:
         Problem(
             code=Code.NO_EFFECT,
             message="The setting changes no estimate",
-            where=format_path(each.path),
+            where=format_path(path),
             allowed=", ".join((*_SECTIONS, *(f"target.NAME.{key}" for key in _OWN))),
         )
         for each in overrides
-        if _section(each.path) not in (*_SECTIONS, *_OWN)
+        for path in _leaves(each)
+        if not _takes_effect(path)
     ]
     if problems:
         raise ConfigError.of(problems)
 
 
-def _section(path: DottedPath) -> str:
-    """The section that a path leads into, or the key of a target's own table."""
+def _leaves(override: Override) -> list[DottedPath]:
+    """Paths of all that an override sets; a table is taken apart."""
+    if not isinstance(override.value, Mapping):
+        return [override.path]
+    return [(*override.path, *path) for path, _ in leaves_of(override.value)]
+
+
+def _takes_effect(path: DottedPath) -> bool:
+    section, *inner = _in_section(path)
+    idle = _IDLE.get(str(section), frozenset())
+    return section in (*_SECTIONS, *_OWN) and not (inner and inner[0] in idle)
+
+
+def _in_section(path: DottedPath) -> DottedPath:
+    """A path from its section on: that of a target's table begins behind the target's name."""
     own = path[0] == "target" and len(path) > 2
-    return str(path[2] if own else path[0])
+    return path[2:] if own else path
 
 
 def _resolved(path: Path, wanted: Wanted, manager: PluginManager, folder: Path) -> ResolvedConfig:
@@ -188,9 +210,8 @@ def _unknown(name: str, names: Sequence[str]) -> Problem:
 
 def _has_own(target: str, overrides: Sequence[Override]) -> bool:
     """True if settings choose a chip of `target`, or its options: then they mean one machine."""
-    return any(
-        each.path[:2] == ("target", target) and _section(each.path) in _OWN for each in overrides
-    )
+    paths = [path for each in overrides for path in _leaves(each)]
+    return any(path[:2] == ("target", target) and _in_section(path)[0] in _OWN for path in paths)
 
 
 def _simplified(context: BuildContext, models: dict[str, FloatModel], folder: Path) -> FloatModel:
@@ -224,6 +245,8 @@ def _of_target(
     """Estimates of one target: a program for all chips that agree on it."""
     definition = context.manager.targets()[context.target.name]
     alike: list[tuple[BuildContext, Planned, list[Platform]]] = []
+    # What else a plugin's own program depends on is not known.
+    comparable = not any(context.hooks.own(hook) for hook in ("tc_quantize", "tc_lower"))
     for name in chips:
         facts = definition.facts(name, context.options.target_options)
         (chip,) = facts.platforms
@@ -231,7 +254,7 @@ def _of_target(
             (chip,) = definition.spec.on(name).platforms  # with the machines of all modes
         own = replace(context, target=facts, options=replace(context.options, platform=name))
         found = make_plan(own, model)
-        same = next((group for _, other, group in alike if other.agrees(found)), None)
+        same = next((g for _, other, g in alike if comparable and other.agrees(found)), None)
         if same is None:
             alike.append((own, found, [chip]))
         else:

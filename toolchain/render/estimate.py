@@ -70,13 +70,15 @@ def _machines(target: str, programs: Sequence[ProgramEstimate]) -> Table:
     for program in programs:
         for each in program.machines:
             alike.setdefault(_figures(program, each), []).append(each.machine)
+    found = (each.method for program in programs for each in program.machines)
+    methods = ", ".join(dict.fromkeys(found))
     return table(
         f"Machines of {target}",
         "machine:text operations:number CPU:number of_MACs:number DDR:number computing:number "
         "transfers:number at_most:number estimate:number latency:number rate:number",
         ((", ".join(names), *cells) for cells, names in alike.items()),
         "models, not measurements; computing and transfers: cycles that no schedule beats, and "
-        "frames per second at most; estimate: cycles, and what follows from them",
+        f"frames per second at most; estimate: cycles, {methods}, and what follows from them",
     )
 
 

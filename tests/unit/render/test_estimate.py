@@ -26,6 +26,7 @@ MACHINE = MachineEstimate(
     compute_cycles=400,
     transfer_cycles=500,
     bound_cycles=500,
+    method="guessed",
     cycles=800,
     latency_us=8.0,
     frames_per_second=125_000.0,
@@ -61,6 +62,7 @@ def test_machines_with_the_same_figures_share_a_row() -> None:
     )  # fmt: skip
     assert machines.title == "Machines of toy"
     figures = ("500", "2e+05/s", "800", "8 us", "1.25e+05/s")
+    assert "estimate: cycles, guessed, and" in machines.note
     assert machines.rows == (
         ("chip-1, twin-1", "7", "2", "75.0 %", "12.0 kB", "400", *figures),
         ("chip-2", "7", "2", "75.0 %", "12.0 kB", "200", *figures),
