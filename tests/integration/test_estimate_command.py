@@ -14,6 +14,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from toolchain import estimate
+from toolchain.errors import ConfigError
 from toolchain.plugin.manager import PluginManager
 from toolchain.program.cost import program_costs
 from toolchain.program.serialize import load_program
@@ -144,6 +145,18 @@ def test_settings(tiny: Path) -> None:
     # Two bytes for every element but those in float.
     floats = 4 * (192 + 5)
     assert wide.programs[0].activation_bytes == 2 * (ACTIVATIONS - floats) + floats
+
+
+def test_chips_that_cannot_have_it(tiny: Path) -> None:
+    settings = {"quantize.activation_dtype": "int16"}
+    report = estimate(tiny, targets=["dpu", "npu"], settings=settings)
+    assert {each.target for each in report.programs} == {"npu"}
+    spec = PluginManager.load().targets()["dpu"].spec
+    chips = tuple(chip for each in report.refusals for chip in each.platforms)
+    assert chips == tuple(platform.name for platform in spec.platforms)
+    assert {each.problems[0].where for each in report.refusals} == {"quantize.activation_dtype"}
+    with pytest.raises(ConfigError, match="cannot do this type"):
+        estimate(tiny, targets=["dpu"], settings=settings)
 
 
 def dynamic(folder: Path, *shape: int | str) -> Path:

@@ -21,6 +21,7 @@ from toolchain.accelerator.bounds import (
 from toolchain.core.cost import CostReport, OperationCost
 from toolchain.core.machine import Machine
 from toolchain.core.samples import InputSpec
+from toolchain.errors import Problem
 from toolchain.program.cost import program_costs
 from toolchain.program.records import Dequantize, Operation, Program, Quantize
 
@@ -155,6 +156,15 @@ class ProgramEstimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Chips of a target that cannot have the model, or the settings, and why."""
+
+    target: str
+    platforms: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EstimateReport:
     """What a model takes on the chips of its targets.
 
@@ -162,12 +172,14 @@ class EstimateReport:
         model: The file.
         inputs: Its inputs, with the shapes that it was estimated for.
         programs: Estimates, by target and chip.
+        refusals: Chips without one.
         notes: What holds for all of them.
     """
 
     model: Path
     inputs: tuple[InputSpec, ...]
     programs: tuple[ProgramEstimate, ...]
+    refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = NOTES
 
 

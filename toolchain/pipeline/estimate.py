@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from toolchain.accelerator.estimate import (
     EstimateReport,
     ProgramEstimate,
+    Refusal,
     estimate_machine,
 )
 from toolchain.config.dotted import Path as DottedPath
@@ -22,8 +24,16 @@ from toolchain.core.options import BuildOptions
 from toolchain.core.progress import SilentProgress
 from toolchain.core.registry import CostModelDef
 from toolchain.core.suggest import did_you_mean, listing
-from toolchain.core.target import Platform
-from toolchain.errors import Code, ConfigError, ModelError, Problem
+from toolchain.core.target import Platform, TargetSpec
+from toolchain.errors import (
+    Code,
+    CompileError,
+    ConfigError,
+    ModelError,
+    Problem,
+    QuantizationError,
+    ToolchainError,
+)
 from toolchain.graph.inputs import model_inputs
 from toolchain.graph.surgery import truncated
 from toolchain.pipeline.build import open_context
@@ -36,6 +46,7 @@ from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.manager import PluginManager
 from toolchain.program.cost import cost_report
 from toolchain.program.records import FloatOp, Program
+from toolchain.quantization.roles import check_types
 
 _SECTIONS = ("input", "surgery", "optimize", "quantize", "mixed_precision")
 """Sections of a config that change what is estimated."""
@@ -73,10 +84,12 @@ def estimate(
         operators: True keeps the figures of every operation.
 
     Returns:
-        Operators, MACs, bytes, cycles and frames per second by models of machines.
+        Operators, MACs, bytes, cycles and frames per second by models of machines; chips that
+        cannot have the model, or these settings, are `refusals`.
 
     Raises:
-        ToolchainError: The error that `tc estimate` would show.
+        ToolchainError: The error that `tc estimate` would show; of chips that cannot have the
+            model only where no other can.
     """
     wanted = Wanted(
         targets=None if targets is None else tuple(targets),
@@ -104,19 +117,136 @@ def estimate_model(path: Path, wanted: Wanted, manager: PluginManager) -> Estima
     _check_settings(wanted.overrides)
     with TemporaryDirectory(prefix="tc-estimate-") as name:
         folder = Path(name)
-        resolved = _resolved(path, wanted, manager, folder)
-        workspace = Workspace(folder / "out")
-        workspace.open()
-        models: dict[str, FloatModel] = {}
-        programs: list[ProgramEstimate] = []
-        for options, chips in _chosen(resolved, wanted, manager):
-            # What is wrong with types is said of a chip that is estimated.
-            given = replace(options, platform=chips[0])
-            context = open_context(given, workspace, manager, SilentProgress())
-            model = _simplified(context, models, folder)
-            programs += _of_target(context, model, chips, wanted, folder)
-        inputs = next(iter(models.values())).zeros.inputs
-    return EstimateReport(model=path, inputs=inputs, programs=tuple(programs))
+        run = _Run(wanted, manager, folder)
+        for options, chips in _chosen(_resolved(path, wanted, manager, folder), wanted, manager):
+            run.add(options, chips)
+    return run.report(path)
+
+
+class _Run:
+    """Estimates of one call, target after target; lives for its length."""
+
+    def __init__(self, wanted: Wanted, manager: PluginManager, folder: Path) -> None:
+        self._wanted = wanted
+        self._manager = manager
+        self._folder = folder
+        self._workspace = Workspace(folder / "out")
+        self._workspace.open()
+        self._models: dict[str, FloatModel] = {}
+        self._programs: list[ProgramEstimate] = []
+        self._refusals: list[Refusal] = []
+        self._errors: list[ToolchainError] = []
+
+    def report(self, path: Path) -> EstimateReport:
+        """All estimates; where there is none, the first error is raised."""
+        if not self._programs:
+            raise self._errors[0]
+        return EstimateReport(
+            model=path,
+            inputs=next(iter(self._models.values())).zeros.inputs,
+            programs=tuple(self._programs),
+            refusals=tuple(self._refusals),
+        )
+
+    def add(self, options: BuildOptions, chips: Sequence[str]) -> None:
+        """Estimate one target on `chips`; what is wrong on some of them is kept as refused."""
+        definition = self._manager.targets()[options.target]
+        facts: dict[str, TargetSpec] = {}
+        for name in chips:
+            with self._refusing(options.target, (name,)):
+                found = definition.facts(name, options.target_options)
+                check_types(found, options.quantize, options.mixed_precision.rules)
+                facts[name] = found
+        if not facts:
+            return
+        with self._refusing(options.target, tuple(facts)):
+            given = replace(options, platform=next(iter(facts)))
+            context = open_context(given, self._workspace, self._manager, SilentProgress())
+            model = self._simplified(context)
+            for own, planned, group in self._planned(context, model, facts):
+                names = tuple(chip.name for chip in group)
+                with self._refusing(options.target, names):
+                    program = make_program(own, model, planned, self._folder)
+                    self._programs.append(self._estimate(program, planned, group))
+
+    @contextmanager
+    def _refusing(self, target: str, chips: tuple[str, ...]) -> Iterator[None]:
+        """Keep what is wrong with model or settings on these chips."""
+        try:
+            yield
+        except (ConfigError, ModelError, QuantizationError, CompileError) as error:
+            self._errors.append(error)
+            self._refusals.append(Refusal(target=target, platforms=chips, problems=error.problems))
+
+    def _simplified(self, context: BuildContext) -> FloatModel:
+        """The float model of `context`, made unless another target has the same."""
+        options = context.options
+        own = options.target if context.hooks.own("tc_optimize") else ""
+        cut = truncated(options.surgery)
+        digest = key(context.model, options.input, options.optimize, cut, own)
+        if digest not in self._models:
+            place = self._folder / f"float{len(self._models)}"
+            place.mkdir(exist_ok=True)
+            try:
+                self._models[digest] = simplify(context, place)
+            except ModelError as error:
+                raise ModelError.of(map(_hinted, error.problems)) from error
+        return self._models[digest]
+
+    def _planned(
+        self, context: BuildContext, model: FloatModel, facts: Mapping[str, TargetSpec]
+    ) -> list[tuple[BuildContext, Planned, list[Platform]]]:
+        """A plan for all chips that agree on it, and these with their machines."""
+        spec = self._manager.targets()[context.target.name].spec
+        alike: list[tuple[BuildContext, Planned, list[Platform]]] = []
+        # What else a plugin's own program depends on is not known.
+        comparable = not any(context.hooks.own(hook) for hook in ("tc_quantize", "tc_lower"))
+        for name, target in facts.items():
+            # Without options of the target all of its modes are estimated.
+            described = target if _has_own(spec.name, self._wanted.overrides) else spec.on(name)
+            options = replace(context.options, platform=name)
+            own = replace(context, target=target, options=options)
+            with self._refusing(spec.name, (name,)):
+                found = make_plan(own, model)
+                same = next((g for _, p, g in alike if comparable and p.agrees(found)), None)
+                if same is None:
+                    alike.append((own, found, [*described.platforms]))
+                else:
+                    same += described.platforms
+        return alike
+
+    def _estimate(
+        self, program: Program, found: Planned, chips: Sequence[Platform]
+    ) -> ProgramEstimate:
+        target, operators = found.target.name, self._wanted.operators
+        counted = cost_report(program)
+        models = {
+            chip.name: _costs(program, model, chip, operators=operators)
+            for chip in chips
+            if (model := self._manager.cost_model(target, chip.name)) is not None
+        }
+        return ProgramEstimate(
+            target=target,
+            platforms=tuple(chip.name for chip in chips),
+            operations=len(program.operations),
+            float_operations=sum(isinstance(op, FloatOp) for op in program.operations),
+            macs=counted.macs,
+            weight_bytes=counted.weight_bytes,
+            activation_bytes=counted.input_bytes + counted.output_bytes,
+            machines=tuple(
+                estimate_machine(
+                    program,
+                    machine,
+                    platform=chip.name,
+                    reasons=found.reasons,
+                    operators=operators,
+                )
+                for chip in chips
+                for machine in chip.machines
+            ),
+            models=models,
+            operators=counted.operations if operators else (),
+        )
 
 
 def _check_settings(overrides: Sequence[Override]) -> None:
@@ -214,93 +344,10 @@ def _has_own(target: str, overrides: Sequence[Override]) -> bool:
     return any(path[:2] == ("target", target) and _in_section(path)[0] in _OWN for path in paths)
 
 
-def _simplified(context: BuildContext, models: dict[str, FloatModel], folder: Path) -> FloatModel:
-    """The float model of `context`, made unless another target has the same."""
-    options = context.options
-    own = options.target if context.hooks.own("tc_optimize") else ""
-    digest = key(context.model, options.input, options.optimize, truncated(options.surgery), own)
-    if digest not in models:
-        place = folder / f"float{len(models)}"
-        place.mkdir()
-        try:
-            models[digest] = simplify(context, place)
-        except ModelError as error:
-            raise ModelError.of(map(_hinted, error.problems)) from error
-    return models[digest]
-
-
 def _hinted(problem: Problem) -> Problem:
     """There is no config here that could give a shape."""
     given = problem.code is Code.DYNAMIC_DIMENSION
     return replace(problem, hint=_SHAPE_HINT) if given else problem
-
-
-def _of_target(
-    context: BuildContext,
-    model: FloatModel,
-    chips: Sequence[str],
-    wanted: Wanted,
-    folder: Path,
-) -> Iterator[ProgramEstimate]:
-    """Estimates of one target: a program for all chips that agree on it."""
-    definition = context.manager.targets()[context.target.name]
-    alike: list[tuple[BuildContext, Planned, list[Platform]]] = []
-    # What else a plugin's own program depends on is not known.
-    comparable = not any(context.hooks.own(hook) for hook in ("tc_quantize", "tc_lower"))
-    for name in chips:
-        facts = definition.facts(name, context.options.target_options)
-        (chip,) = facts.platforms
-        if not _has_own(facts.name, wanted.overrides):
-            (chip,) = definition.spec.on(name).platforms  # with the machines of all modes
-        own = replace(context, target=facts, options=replace(context.options, platform=name))
-        found = make_plan(own, model)
-        same = next((g for _, other, g in alike if comparable and other.agrees(found)), None)
-        if same is None:
-            alike.append((own, found, [chip]))
-        else:
-            same.append(chip)
-    for own, found, group in alike:
-        program = make_program(own, model, found, folder)
-        yield _estimate(program, found, group, context.manager, operators=wanted.operators)
-
-
-def _estimate(
-    program: Program,
-    found: Planned,
-    chips: Sequence[Platform],
-    manager: PluginManager,
-    *,
-    operators: bool,
-) -> ProgramEstimate:
-    target = found.target.name
-    counted = cost_report(program)
-    models = {
-        chip.name: _costs(program, model, chip, operators=operators)
-        for chip in chips
-        if (model := manager.cost_model(target, chip.name)) is not None
-    }
-    return ProgramEstimate(
-        target=target,
-        platforms=tuple(chip.name for chip in chips),
-        operations=len(program.operations),
-        float_operations=sum(isinstance(op, FloatOp) for op in program.operations),
-        macs=counted.macs,
-        weight_bytes=counted.weight_bytes,
-        activation_bytes=counted.input_bytes + counted.output_bytes,
-        machines=tuple(
-            estimate_machine(
-                program,
-                machine,
-                platform=chip.name,
-                reasons=found.reasons,
-                operators=operators,
-            )
-            for chip in chips
-            for machine in chip.machines
-        ),
-        models=models,
-        operators=counted.operations if operators else (),
-    )
 
 
 def _costs(program: Program, model: CostModelDef, chip: Platform, *, operators: bool) -> CostReport:

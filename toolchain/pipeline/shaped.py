@@ -27,7 +27,7 @@ from toolchain.pipeline.stages.quantize import planned, without_qdq
 from toolchain.plugin.requests import LowerRequest, OptimizeRequest, QuantizeRequest
 from toolchain.program.records import Program
 from toolchain.quantization.report import float_reason
-from toolchain.quantization.roles import check_types, configured
+from toolchain.quantization.roles import configured
 from toolchain.quantization.rules import Asked
 
 _EXPONENTS = 4
@@ -117,11 +117,10 @@ def make_plan(context: BuildContext, model: FloatModel) -> Planned:
     """The plan of `model` for the chip of `context`, rules applied.
 
     Raises:
-        ConfigError: Types that the chip does not have, rules that cannot take effect.
+        ConfigError: Rules that cannot take effect.
         UnsupportedOpError: Nodes that cannot run.
     """
     options = context.options
-    check_types(context.target, options.quantize, options.mixed_precision.rules)
     target = configured(context.target, options.quantize)
     rules = options.mixed_precision
     plan, asked = planned(context, target, model.graph, model.fixed, rules, model.tail)

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
         MachineEstimate,
         ProgramEstimate,
     )
+    from toolchain.errors import Problem
 
 
 def headline(report: EstimateReport) -> str:
     """One line: how much was estimated, and what it is worth."""
     machines = sum(len(each.machines) for each in report.programs)
     targets = len({each.target for each in report.programs})
+    refused = sum(len(each.platforms) for each in report.refusals)
+    without = f", {plural(refused, 'chip')} without an estimate" if refused else ""
     return (
-        f"{report.model}: {plural(machines, 'machine')} of {plural(targets, 'target')}; "
+        f"{report.model}: {plural(machines, 'machine')} of {plural(targets, 'target')}{without}; "
         "estimated on models, not measured"
     )
 
@@ -39,6 +42,8 @@ def estimate_tables(report: EstimateReport) -> tuple[Table, ...]:
         if any(each.models or not each.machines for each in programs):
             shown.append(_chips(target, programs))
         shown += [found for each in programs for found in _operators(each)]
+    if report.refusals:
+        shown.append(_refusals(report))
     return tuple(shown)
 
 
@@ -61,6 +66,22 @@ def _programs(report: EstimateReport) -> Table:
             for each in report.programs
         ),
         f"input {shapes}; activations are what operations read and write",
+    )
+
+
+def _refusals(report: EstimateReport) -> Table:
+    """What is wrong, with all chips of a target that it is wrong on."""
+    found: dict[tuple[str, Problem], list[str]] = {}
+    for each in report.refusals:
+        for problem in each.problems:
+            found.setdefault((each.target, problem), []).extend(each.platforms)
+    return table(
+        "Chips without an estimate",
+        "target:word chips:text problem:text where:name found:text",
+        (
+            (target, ", ".join(chips), one.message, one.where or "", one.got or "")
+            for (target, one), chips in found.items()
+        ),
     )
 
 

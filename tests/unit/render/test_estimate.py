@@ -8,8 +8,10 @@ from toolchain.accelerator.estimate import (
     HostPart,
     MachineEstimate,
     ProgramEstimate,
+    Refusal,
 )
 from toolchain.core.samples import InputSpec
+from toolchain.errors import Code, Problem
 from toolchain.render.estimate import estimate_tables, headline
 
 PART = HostPart(kind="float Odd", operations=2, macs=1000, reason="it is odd")
@@ -87,3 +89,15 @@ def test_a_program_without_products() -> None:
 
 def test_the_headline_says_what_it_is_worth() -> None:
     assert headline(REPORT) == "m.onnx: 3 machines of 1 target; estimated on models, not measured"
+
+
+def test_chips_without_an_estimate() -> None:
+    wrong = Problem(code=Code.BAD_VALUE, message="It cannot", where="here", got="int16")
+    refusals = tuple(
+        Refusal(target="other", platforms=(chip,), problems=(wrong,)) for chip in ("a", "b")
+    )
+    report = replace(REPORT, refusals=refusals)
+    refused = estimate_tables(report)[-1]
+    assert refused.title == "Chips without an estimate"
+    assert refused.rows == (("other", "a, b", "It cannot", "here", "int16"),)
+    assert "of 1 target, 2 chips without an estimate; " in headline(report)
