@@ -123,6 +123,14 @@ def estimate_model(path: Path, wanted: Wanted, manager: PluginManager) -> Estima
     return run.report(path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chip:
+    """A chip with the machines to estimate, and why nodes run in float on it, by name."""
+
+    platform: Platform
+    reasons: Mapping[str, str]
+
+
 class _Run:
     """Estimates of one call, target after target; lives for its length."""
 
@@ -164,10 +172,10 @@ class _Run:
             context = open_context(given, self._workspace, self._manager, SilentProgress())
             model = self._simplified(context)
             for own, planned, group in self._planned(context, model, facts):
-                names = tuple(chip.name for chip in group)
+                names = tuple(chip.platform.name for chip in group)
                 with self._refusing(options.target, names):
                     program = make_program(own, model, planned, self._folder)
-                    self._programs.append(self._estimate(program, planned, group))
+                    self._programs.append(self._estimate(program, options.target, group))
 
     @contextmanager
     def _refusing(self, target: str, chips: tuple[str, ...]) -> Iterator[None]:
@@ -195,10 +203,10 @@ class _Run:
 
     def _planned(
         self, context: BuildContext, model: FloatModel, facts: Mapping[str, TargetSpec]
-    ) -> list[tuple[BuildContext, Planned, list[Platform]]]:
+    ) -> list[tuple[BuildContext, Planned, list[_Chip]]]:
         """A plan for all chips that agree on it, and these with their machines."""
         spec = self._manager.targets()[context.target.name].spec
-        alike: list[tuple[BuildContext, Planned, list[Platform]]] = []
+        alike: list[tuple[BuildContext, Planned, list[_Chip]]] = []
         # What else a plugin's own program depends on is not known.
         comparable = not any(context.hooks.own(hook) for hook in ("tc_quantize", "tc_lower"))
         for name, target in facts.items():
@@ -208,26 +216,27 @@ class _Run:
             own = replace(context, target=target, options=options)
             with self._refusing(spec.name, (name,)):
                 found = make_plan(own, model)
+                (platform,) = described.platforms
+                chip = _Chip(platform=platform, reasons=found.reasons)
                 same = next((g for _, p, g in alike if comparable and p.agrees(found)), None)
                 if same is None:
-                    alike.append((own, found, [*described.platforms]))
+                    alike.append((own, found, [chip]))
                 else:
-                    same += described.platforms
+                    same.append(chip)
         return alike
 
-    def _estimate(
-        self, program: Program, found: Planned, chips: Sequence[Platform]
-    ) -> ProgramEstimate:
-        target, operators = found.target.name, self._wanted.operators
+    def _estimate(self, program: Program, target: str, chips: Sequence[_Chip]) -> ProgramEstimate:
+        operators = self._wanted.operators
         counted = cost_report(program)
+        platforms = [chip.platform for chip in chips]
         models = {
-            chip.name: _costs(program, model, chip, operators=operators)
-            for chip in chips
-            if (model := self._manager.cost_model(target, chip.name)) is not None
+            platform.name: _costs(program, model, platform, operators=operators)
+            for platform in platforms
+            if (model := self._manager.cost_model(target, platform.name)) is not None
         }
         return ProgramEstimate(
             target=target,
-            platforms=tuple(chip.name for chip in chips),
+            platforms=tuple(platform.name for platform in platforms),
             operations=len(program.operations),
             float_operations=sum(isinstance(op, FloatOp) for op in program.operations),
             macs=counted.macs,
@@ -237,12 +246,12 @@ class _Run:
                 estimate_machine(
                     program,
                     machine,
-                    platform=chip.name,
-                    reasons=found.reasons,
+                    platform=chip.platform.name,
+                    reasons=chip.reasons,
                     operators=operators,
                 )
                 for chip in chips
-                for machine in chip.machines
+                for machine in chip.platform.machines
             ),
             models=models,
             operators=counted.operations if operators else (),
