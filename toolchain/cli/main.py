@@ -13,6 +13,7 @@ from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
 from toolchain.cli.diff import diff, verify
+from toolchain.cli.estimate import estimate
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.export import export
@@ -35,7 +36,19 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (diff, verify, export, analyze, trace, inspect, targets, plugins, explain, clean):
+for _command in (
+    diff,
+    verify,
+    export,
+    analyze,
+    trace,
+    inspect,
+    estimate,
+    targets,
+    plugins,
+    explain,
+    clean,
+):
     app.command()(_command)
 
 
