@@ -68,6 +68,7 @@ class Code(StrEnum):
     PACKAGE_INVALID = "TC502"
     PROGRAM_INVALID = "TC503"
     COMPILER_FAILED = "TC504"
+    NO_BATCH = "TC521"
     # Check (exit 1)
     CHECK_FAILED = "TC601"
     CHECK_INCOMPLETE = "TC602"

@@ -332,6 +332,13 @@ _BUILD = {
         "A C compiler from before C99, or a cross compiler without a C library.",
         "Read the compiler's first error, which is quoted, and try another compiler.",
     ),
+    Code.NO_BATCH: _Text(
+        "A program that cannot be compiled for several samples at once",
+        "An operation mixes elements of different samples, or a Reshape names the batch while "
+        "`compile.disable_ir_fix` forbids to change it.",
+        "An output that depends on no input, or GatherND on a tensor that holds samples.",
+        "Compile for batch 1, or change the model so that axis 0 holds samples only.",
+    ),
 }
 
 _CHECK = {
