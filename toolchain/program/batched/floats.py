@@ -233,8 +233,9 @@ def _resize(op: FloatOp, samples: Samples) -> None:
         constants = {}
         for index, name in op.constants.items():
             values = samples.constants[name]
-            rest = np.delete(values, (0, rank)) if index == 1 else values[1:]
-            constants[index] = samples.constant(f"{op.name}/{index}", rest) if values.size else name
+            first = [0, rank] if index == 1 else [0]
+            rest = np.delete(values, first) if values.size else values
+            constants[index] = samples.constant(f"{op.name}/{index}", rest)
         attributes = {**op.attributes, "axes": tuple(range(1, rank))}
         samples.plain(replace(op, attributes=attributes, constants=constants))
     elif isinstance(axes, tuple) and kept and all(int(axis) % rank for axis in axes):
