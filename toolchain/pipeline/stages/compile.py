@@ -19,6 +19,7 @@ from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.batches import check_reshapes
+from toolchain.pipeline.stages.groups import group_programs
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.cost import cost_report
 from toolchain.program.records import Program
@@ -124,6 +125,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
+                groups=group_programs(context, qdq, scratch),
             )
         )
     _check_files(context, folder / FILES, artifact)
