@@ -117,11 +117,14 @@ class CompileOptions:
     ] = 0.0
     slice_mode: Annotated[
         bool,
-        Doc("Let layers run in slices of their channels, so that less goes through the DDR."),
+        Doc(
+            "Let layers that work channel by channel run with the one before, in slices of "
+            "channels, so that less goes through the DDR."
+        ),
     ] = False
     tile_mode: Annotated[
         bool,
-        Doc("Let tiles run through several layers at once, so that less goes through the DDR."),
+        Doc("Let tiles of rows run through several layers, so that less goes through the DDR."),
     ] = False
     sub_configs: Annotated[
         tuple[SubConfig, ...], Doc("Other options for subgraphs between tensors.")
