@@ -15,6 +15,7 @@ from toolchain.program.batched import batched
 from toolchain.program.float_ops import evaluate
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import (
+    Dequantize,
     FloatOp,
     Move,
     MoveKind,
@@ -26,14 +27,17 @@ from toolchain.program.records import (
 )
 from toolchain.program.validation import check_program
 from toolchain.testing.programs import (
+    ARG,
     BINARY,
     CONCAT,
     CONSTANTS,
     EXAMPLES,
     IMAGE,
+    INTERPOLATE,
     MATMUL,
     NORMALIZE,
     REDUCE,
+    RESIZE,
     SLOPE,
     SOFTMAX,
     f32,
@@ -150,6 +154,11 @@ SHAPED: Mapping[str, Program] = {
     ),
     "sum across axis 0": varied(replace(REDUCE, axes=(0,)), i8((4, 3)), i8((3,), "y")),
     "sum of all": varied(replace(REDUCE, axes=(0,)), i8((4,)), i8((), "y")),
+    "largest across axis 0": varied(
+        replace(ARG, axis=0), i8((4, 3)), tensor("y", DType.INT64, (3,), None)
+    ),
+    "linear across axis 0": varied(replace(RESIZE, axes=(0,)), i8((2, 5)), i8((3, 5), "y")),
+    "taps across axis 0": varied(replace(INTERPOLATE, axes=(0,)), i8((2, 5)), i8((3, 5), "y")),
     "a constant in front": varied(
         replace(CONCAT, inputs=("c", "x")), i8((2, 3)), i8((4, 3), "y"), c=ROWS
     ),
@@ -333,6 +342,36 @@ def test_a_channel_shuffle_needs_one_reshape_more() -> None:
     kinds = [op.kind for op in whole.operations if isinstance(op, Move)]
     assert kinds == ["reshape", "transpose", "reshape", "gather", "reshape"]
     assert whole.tensors["y"].shape == (2, 3, 2, 2)
+
+
+def test_a_reshape_that_changes_the_numbers_is_not_read_past() -> None:
+    # Dequantize reads the scale of its own tensor, not that of what was reshaped.
+    program = chain(
+        Move(name="a", inputs=("x",), outputs=("a",), kind=MoveKind.RESHAPE),
+        replace(move(MoveKind.TRANSPOSE, perm=(1, 0)), name="b", inputs=("a",), outputs=("b",)),
+        Dequantize(name="c", inputs=("b",), outputs=("y",)),
+        tensors=(
+            i8((1, 6)),
+            tensor("a", DType.INT8, (2, 3), 0.5),
+            tensor("b", DType.INT8, (3, 2), 0.5),
+            f32((3, 2), "y"),
+        ),
+        outputs=("y",),
+    )
+    whole = compare(program)
+    assert {whole.tensors[n].scale for op in whole.operations[1:] for n in op.inputs} == {0.5}
+
+
+def test_names_that_are_taken_are_left_alone() -> None:
+    program = chain(
+        replace(move(MoveKind.TRANSPOSE, perm=(1, 0)), name="y/samples", outputs=("x/samples",)),
+        replace(
+            move(MoveKind.TRANSPOSE, perm=(1, 0)), name="b", inputs=("x/samples",), outputs=("y",)
+        ),
+        tensors=(i8((2, 3)), i8((3, 2), "x/samples"), i8((2, 3), "y")),
+        outputs=("y",),
+    )
+    compare(program)
 
 
 def test_what_depends_on_no_input_is_computed_once() -> None:

@@ -86,7 +86,9 @@ class Samples:
         for name in filter(None, op.outputs):
             self._hold(name)
         if _is_reshape(op):
-            self._sources[op.outputs[0]] = self._source(op.inputs[0])
+            source, result = (self.tensors[name] for name in (*op.inputs, *op.outputs))
+            if replace(source, name=result.name, shape=result.shape) == result:
+                self._sources[result.name] = self._source(source.name)
         self.operations.append(op)
 
     def reshape(self, op: Operation) -> None:
