@@ -15,7 +15,7 @@ from toolchain.accelerator.isa.instructions import (
 )
 from toolchain.accelerator.isa.operands import EVERY_CORE, MAX_RANK, Engine, Queue, Space, View
 from toolchain.accelerator.simulator.extents import common_byte, extent, overlaps_itself
-from toolchain.accelerator.simulator.memory import places
+from toolchain.accelerator.simulator.memory import MOST_ELEMENTS, places
 from toolchain.accelerator.simulator.operands import named_sources
 from toolchain.accelerator.simulator.order import named, said
 from toolchain.accelerator.simulator.refusal import refusal
@@ -125,6 +125,9 @@ def _view(name: str, view: View, code: Code, cores: int) -> Iterator[Finding]:
         return
     if view.dtype not in _TYPES:
         yield f"{name} has a type that no memory holds", view.dtype, ", ".join(_TYPES)
+        return
+    if view.elements > MOST_ELEMENTS:
+        yield f"{name} has too many elements", view.elements, f"at most {MOST_ELEMENTS}"
         return
     if any(number % view.itemsize for number in (view.offset, *view.strides)):
         got = f"offset {view.offset}, strides {view.strides}"

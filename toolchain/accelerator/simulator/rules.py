@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from toolchain.accelerator.isa import instructions as isa
 from toolchain.accelerator.isa.code import Code
-from toolchain.accelerator.isa.operands import Engine, Finish, ToFloat, View
+from toolchain.accelerator.isa.operands import Engine, Finish, ToFloat, ToInteger, View
+from toolchain.accelerator.simulator.memory import MOST_ELEMENTS
 from toolchain.accelerator.simulator.order import said
 from toolchain.accelerator.simulator.refusal import refusal
+from toolchain.accelerator.simulator.windows import counts, windows_of
 from toolchain.core.dtypes import DType
 from toolchain.errors import Problem
 
@@ -74,6 +77,20 @@ def _finish(how: Finish, target: View, *factors: float) -> Iterator[Finding]:
         yield "the zero point is out of range", how.zero_point, "33 bits"
 
 
+def _no_bias(how: ToInteger, target: View, *factors: float) -> Iterator[Finding]:
+    """The finish of an instruction without a bias."""
+    if how.guard_bits:
+        yield "guard_bits without a bias", how.guard_bits, "0"
+    yield from _finish(how, target, *factors)
+
+
+def _rounded(how: ToInteger, target: View, *factors: float) -> Iterator[Finding]:
+    """The finish of an instruction that computes in float32."""
+    if how.exact:
+        yield "an exact finish of float32 numbers", "exact", "not exact"
+    yield from _no_bias(how, target, *factors)
+
+
 def _windows(at: isa.Convolve | isa.Pool, kernel: Shape, pads: int) -> list[Finding]:
     extents = {"kernel": kernel, "strides": at.strides, "dilations": at.dilations}
     found: list[Finding] = [
@@ -83,6 +100,10 @@ def _windows(at: isa.Convolve | isa.Pool, kernel: Shape, pads: int) -> list[Find
     ]
     if len(at.pads) != pads:
         found.append(("pads have another number", at.pads, f"{pads} numbers"))
+    if not found:
+        reach = tuple(windows_of(at).reach(axis) for axis in (0, 1))
+        if at.source.shape[0] * math.prod(reach) * at.source.shape[3] > MOST_ELEMENTS:
+            found.append(("windows reach too far", reach, f"{MOST_ELEMENTS} elements in all"))
     return found
 
 
@@ -115,7 +136,7 @@ def _gather(at: isa.Gather) -> Iterator[Finding]:
 
 def _convolve(at: isa.Convolve) -> Iterator[Finding]:
     wrong = _ranks(4, source=at.source, weights=at.weights, target=at.target)
-    wrong += _windows(at, at.weights.shape[1:3], 2)
+    wrong = wrong or _windows(at, at.weights.shape[1:3], 2)
     if wrong or at.groups < 1:
         yield from wrong or [("groups are no number", at.groups, "from 1")]
         return
@@ -155,7 +176,7 @@ def _multiply(at: isa.Multiply) -> Iterator[Finding]:
 
 
 def _pool(at: isa.Pool) -> Iterator[Finding]:
-    wrong = _ranks(4, source=at.source, target=at.target) + _windows(at, at.kernel, 4)
+    wrong = _ranks(4, source=at.source, target=at.target) or _windows(at, at.kernel, 4)
     yield from wrong
     if wrong:
         return
@@ -163,16 +184,20 @@ def _pool(at: isa.Pool) -> Iterator[Finding]:
     if at.kind is isa.PoolKind.MAX:
         yield from _is("source", at.source, at.source.shape, _INTEGERS)
         yield from _is("target", at.target, shape, (at.source.dtype,))
+        seen = counts(replace(at, count_padding=False))
     else:
         yield from _is("source", at.source, at.source.shape, (*_NARROW, DType.INT32))
         yield from _is("target", at.target, shape, (at.target.dtype,))
-        yield from _finish(at.finish, at.target, at.factor)
+        yield from _no_bias(at.finish, at.target, at.factor)
+        seen = counts(at)
+    if not seen.all():
+        yield "a window has no element", 0, "at least 1"
 
 
 def _combine(at: isa.Combine) -> Iterator[Finding]:
     yield from _is("a", at.a, at.target.shape, (*_NARROW, DType.INT32))
     yield from _is("b", at.b, at.target.shape, (*_NARROW, DType.INT32))
-    yield from _finish(at.finish, at.target, at.a_factor, at.b_factor)
+    yield from _no_bias(at.finish, at.target, at.a_factor, at.b_factor)
 
 
 def _lookup(at: isa.Lookup) -> Iterator[Finding]:
@@ -184,7 +209,7 @@ def _lookup(at: isa.Lookup) -> Iterator[Finding]:
 def _scale(at: isa.Scale) -> Iterator[Finding]:
     yield from _is("source", at.source, at.target.shape, _INTEGERS)
     yield from _is("negative", at.negative, at.target.shape, _FLOAT)
-    yield from _finish(at.finish, at.target, at.factor)
+    yield from _no_bias(at.finish, at.target, at.factor)
 
 
 def _reduce(at: isa.Reduce) -> Iterator[Finding]:
@@ -194,7 +219,7 @@ def _reduce(at: isa.Reduce) -> Iterator[Finding]:
         yield "target has another shape", target, f"{source}, with any extents replaced by 1"
     yield from _is("source", at.source, source, _INTEGERS)
     if at.kind is isa.ReduceKind.SUM:
-        yield from _finish(at.finish, at.target, at.factor)
+        yield from _no_bias(at.finish, at.target, at.factor)
     else:
         yield from _is("target", at.target, target, (at.source.dtype,))
 
@@ -214,7 +239,7 @@ def _softmax(at: isa.Softmax) -> Iterator[Finding]:
     yield from _is("low", at.low, (256,), _INT32)
     if not at.target.shape:
         yield "target has another rank", at.target.shape, "at least 1 axis"
-    yield from _finish(at.finish, at.target, at.factor)
+    yield from _rounded(at.finish, at.target, at.factor)
 
 
 def _normalize(at: isa.Normalize) -> Iterator[Finding]:
@@ -225,7 +250,7 @@ def _normalize(at: isa.Normalize) -> Iterator[Finding]:
     yield from _is("offset", at.offset, at.target.shape, _FLOAT)
     if not (at.epsilon > 0 and math.isfinite(at.epsilon)):
         yield "epsilon is not positive", at.epsilon, "a finite float64 number above 0"
-    yield from _finish(at.finish, at.target)
+    yield from _rounded(at.finish, at.target)
 
 
 def _blend(at: isa.Blend) -> Iterator[Finding]:
@@ -246,7 +271,7 @@ def _blend(at: isa.Blend) -> Iterator[Finding]:
         yield from _is(name, view, (extent,), _INT32)
     yield from _is("row_weights", at.row_weights, (rows,), _FLOAT)
     yield from _is("column_weights", at.column_weights, (columns,), _FLOAT)
-    yield from _finish(at.finish, at.target, at.factor)
+    yield from _rounded(at.finish, at.target, at.factor)
 
 
 _RULES: Mapping[type[isa.Instruction], Callable[[Any], Iterator[Finding]]] = MappingProxyType(
