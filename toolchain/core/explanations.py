@@ -332,6 +332,12 @@ _BUILD = {
         "A C compiler from before C99, or a cross compiler without a C library.",
         "Read the compiler's first error, which is quoted, and try another compiler.",
     ),
+    Code.CODE_INVALID: _Text(
+        "Instructions of a machine that break the rules of its instruction set",
+        "Bytes, an assembly text or instructions are not what docs/isa.md allows on this machine.",
+        "A file that was cut short, or a convolution that writes behind the end of a memory.",
+        "Correct the line or instruction that is named; a compiled model is to be built again.",
+    ),
     Code.MACHINE_CODE_INVALID: _Text(
         "Code of a machine that the machine cannot execute",
         "An instruction reads what nobody wrote, leaves its memory, or races with another one.",
