@@ -85,17 +85,3 @@ def _apart(a: Extent, b: Extent) -> bool:
         return False
     distance = (b.first - a.first) % period
     return distance >= a.run and distance + b.run <= period
-
-
-def overlaps_itself(view: View) -> bool:
-    """True if two elements of a view share a byte."""
-    steps = sorted((abs(s), n) for n, s in zip(view.shape, view.strides, strict=True) if n > 1)
-    span = view.itemsize
-    for step, n in steps:
-        if step < span:
-            break
-        span += (n - 1) * step
-    else:
-        return False
-    alone = Extent(first=view.span[0], run=view.itemsize, axes=tuple(reversed(steps)))
-    return bool((np.diff(alone.starts) < view.itemsize).any())

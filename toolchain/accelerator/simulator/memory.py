@@ -21,10 +21,6 @@ UNSET = 0xA5
 """What lies in a memory before it is written: no value that a program could expect."""
 
 
-MOST_ELEMENTS = 1 << 28
-"""Of any operand: no instruction needs more memory than a few times that to be executed."""
-
-
 def places(view: View, cores: int) -> tuple[Place, ...]:
     """The memories that a view is in: several only for targets of `EVERY_CORE`."""
     if view.core == EVERY_CORE:

@@ -63,22 +63,18 @@ class Bench:
         """The result of an instruction; arrays among its fields become views."""
         views = {k: self.put(v) if isinstance(v, np.ndarray) else v for k, v in fields.items()}
         target = dense(Space.MEMORY, len(self.constants) + 7 & ~7, dtype, shape)
-        queue = Queue(0, ENGINES[kind][0], 0)
+        on_array = Engine.CONVOLUTION in ENGINES[kind]
+        queue = Queue(0, Engine.CONVOLUTION if on_array else Engine.TENSOR, 0)
         loads = tuple(self.loads)
-        waits = (Wait(TRANSFER, len(loads)),)
+        waits = (Wait(TRANSFER, len(loads)),) if loads else ()
         step = kind(operation=0, waits=waits, target=target, **views)
         output = dense(Space.OUTPUT, 0, dtype, shape)
         store = Copy(operation=0, waits=(Wait(queue, 1),), target=output, source=target)
         size = target.elements * target.itemsize
-        queues: dict[Queue, tuple[Instruction, ...]] = {queue: (step,)}
-        if queue == TRANSFER:
-            queues[queue] = (*loads, step, store)
-        else:
-            queues[TRANSFER] = (*loads, store)
         code = Code(
             machine=self.machine.name,
             operations=("it",),
-            queues=queues,
+            queues={queue: (step,), TRANSFER: (*loads, store)},
             sizes={
                 Space.CONSTANTS: len(self.constants),
                 Space.MEMORY: target.offset + size,
