@@ -48,11 +48,11 @@ def _open(request: RunnerRequest) -> Iterator[Runner]:
 
     path = request.folder / f"{request.name}{SUFFIX}"
     container = read_container(path)
-    machine = _machine(container.machine, request.machines, str(path))
+    machine = machine_named(container.machine, request.machines, str(path))
     yield _Model(request, Runtime(container, machine))
 
 
-def _machine(name: str, machines: Collection[Machine], where: str) -> Machine:
+def machine_named(name: str, machines: Collection[Machine], where: str) -> Machine:
     """The machine of a compiled model, among those of the chip."""
     for machine in machines:
         if machine.name == name:
