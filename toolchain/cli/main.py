@@ -13,6 +13,7 @@ from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
 from toolchain.cli.diff import diff, verify
+from toolchain.cli.disasm import disasm
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.export import export
@@ -35,8 +36,9 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (diff, verify, export, analyze, trace, inspect, targets, plugins, explain, clean):
+for _command in (diff, verify, export, analyze, trace, disasm, inspect, targets, plugins, explain):
     app.command()(_command)
+app.command()(clean)
 
 
 def main() -> None:
