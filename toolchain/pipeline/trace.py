@@ -180,7 +180,8 @@ def _write(destination: Path, texts: Mapping[str, str]) -> tuple[FileRow, ...]:
     }
     destination.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (destination / name).write_text(text, encoding="utf-8")
+        # Names in files of others may hold what UTF-8 cannot say.
+        (destination / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     return tuple(
         FileRow(
             path=destination / name,

@@ -34,7 +34,7 @@ def timeline(code: Code, machine: Machine, *, ddr_limit: int | None = None) -> T
     Args:
         code: Instructions that the machine can execute.
         machine: A machine whose description has no findings.
-        ddr_limit: Bytes per second that transfers may use of the DDR; None: all that it has.
+        ddr_limit: Bytes per second that transfers may use of the DDR, at least 1; None: all of it.
 
     Raises:
         CompileError: Queues wait for each other, for what is not there, or are of engines that the
