@@ -81,15 +81,20 @@ def _missing(files: Collection[str]) -> tuple[Problem, ...]:
 
 
 class _Model:
-    """A compiled model that executes single samples."""
+    """A compiled model that executes samples, one or as many as a batch has."""
 
     def __init__(self, request: RunnerRequest, runtime: Runtime) -> None:
         self._program = request.program
         self._layers = request.layers
         self._runtime = runtime
 
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Numbers of samples that are executed at once."""
+        return self._runtime.batches
+
     def run(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Outputs, and layers where they were asked for.
+        """Outputs, and layers of one sample where they were asked for.
 
         Raises:
             CheckFailed: With layers: a sample of a larger batch comes out differently.

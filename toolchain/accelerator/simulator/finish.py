@@ -20,21 +20,28 @@ _EXACT_LIMIT = 1 << 62
 
 
 def with_bias(total: Array, bias: Array | None, guard_bits: int) -> Array:
-    """(total << guard_bits) + bias, exact; `total` may be overwritten.
+    """(total << guard_bits) + bias, exact; a float `total` may be overwritten.
 
-    A float32 sum is widened where the result could exceed 2**24, which float32 counts up to.
+    It becomes float64 where float32 does not count up to the result, and int64 beyond 2**53.
     """
     if bias is None and guard_bits == 0:
         return total
     added = np.zeros(1, np.int64) if bias is None else bias.astype(np.int64)
-    if total.dtype == np.float32:
-        largest = float(np.abs(total).max()) * 2**guard_bits + float(np.abs(added).max())
-        if largest > 2**24:
-            total = total.astype(np.float64)
-    if guard_bits:
-        total *= total.dtype.type(1 << guard_bits)
+    largest = (_largest(total) << guard_bits) + _largest(added)
+    if largest > 2**53:
+        total = total.astype(np.int64)
+    elif largest > 2**24:
+        total = total.astype(np.float64, copy=False)
+    if largest >= 2**63:
+        raise refuse("an accumulator is too large", got=largest, allowed="below 2**63")
+    total *= total.dtype.type(1 << guard_bits)
     total += added.astype(total.dtype)
     return total
+
+
+def _largest(integers: Array) -> int:
+    """Largest magnitude of exact integers."""
+    return max(int(integers.max()), -int(integers.min()))
 
 
 def finish(acc: Array, factor: Array | np.float32, how: Finish, dtype: DType) -> Array:
@@ -79,9 +86,11 @@ def _half_up(real: NDArray[np.float32]) -> NDArray[np.float32]:
 def _exact(acc: Array, factor: Array | np.float32, how: ToInteger, dtype: DType) -> Array:
     significand, shift = parts(factor)
     integers = acc.astype(np.int64)
-    magnitude = int(np.abs(integers).max()) * int(np.abs(significand).max())
+    magnitude = _largest(integers) * _largest(significand)
     if magnitude >= _EXACT_LIMIT:
-        raise refuse("a product of an exact finish is too large", got=magnitude, allowed="2**62")
+        raise refuse(
+            "a product of an exact finish is too large", got=magnitude, allowed="below 2**62"
+        )
     return saturated(shifted(integers * significand, shift, how.rounding), how, dtype)
 
 

@@ -45,7 +45,9 @@ def _exact_sum(at: Combine, a: Array, b: Array) -> Array:
     b_integer = int(right) << (shift - int(right_shift))
     largest = int(np.abs(a).max()) * abs(a_integer) + int(np.abs(b).max()) * abs(b_integer)
     if largest >= 2**62 or max(abs(a_integer), abs(b_integer)) >= 2**62:
-        raise refuse("a product of an exact finish is too large", got=largest, allowed="2**62")
+        raise refuse(
+            "a product of an exact finish is too large", got=largest, allowed="below 2**62"
+        )
     total = a.astype(np.int64) * a_integer + b.astype(np.int64) * (sign * b_integer)
     steps = shifted(total, np.asarray(shift), at.finish.rounding)
     return saturated(steps, at.finish, at.target.dtype)
