@@ -117,6 +117,9 @@ def _size(name: str, pixels: int, parallel: int) -> Platform:
 
 
 SPEC = TargetSpec(
+    machine_options=frozenset(
+        {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
+    ),
     name="dpu",
     summary="AMD DPUCZDX8G of Zynq UltraScale+, sizes B512 to B4096: int8 by powers of two",
     platforms=(

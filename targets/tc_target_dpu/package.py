@@ -1,12 +1,13 @@
 """The QDQ model and its positions as Vitis AI's quantizers list them.
 
-The vendor's xmodel is not written: no device program is made here.
+The compiled model is one for our model of the machine; the vendor's own xmodel is not written.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolchain.accelerator.package import write_model
 from toolchain.api import Code, CompiledArtifact, Problem
 from toolchain.errors import CompileError
 from toolchain.graph.stored import StoredTensor, StoredTensors
@@ -53,6 +54,14 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
     for name, (content, what) in sidecars.items():
         write_json(request.folder / name, content)
         files[name] = what
+    files |= write_model(
+        request.program,
+        request.groups,
+        request.target.platforms[0].machines[0],
+        request.folder,
+        name=request.name,
+        options=request.options,
+    )
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 
 

@@ -16,6 +16,9 @@ from toolchain.api import (
 )
 
 SPEC = TargetSpec(
+    machine_options=frozenset(
+        {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
+    ),
     name="kdp",
     summary="Kneron KL520, KL530, KL630, KL720, KL730: fixed point by radix and scale",
     platforms=(

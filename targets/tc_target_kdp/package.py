@@ -1,6 +1,6 @@
 """The QDQ model and its parameters as radix and scale.
 
-The vendor's `.bie` and `.nef` are not written: no device program is made here.
+The compiled model is for our model of the machine; the vendor's `.bie` and `.nef` are not written.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tc_target_kdp.options import Quantization
+from toolchain.accelerator.package import write_model
 from toolchain.api import Code, CompiledArtifact, Problem
 from toolchain.errors import CompileError
 from toolchain.graph.stored import StoredTensor, StoredTensors
@@ -50,6 +51,14 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
     }
     write_json(request.folder / radix, content)
     files[radix] = "radix and scale of every tensor"
+    files |= write_model(
+        request.program,
+        request.groups,
+        request.target.platforms[0].machines[0],
+        request.folder,
+        name=request.name,
+        options=request.options,
+    )
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 
 

@@ -10,12 +10,21 @@ from toolchain.api import CompiledArtifact, TargetDef, hookimpl
 
 if TYPE_CHECKING:
     from toolchain.plugin.requests import CompileRequest
+    from toolchain.plugin.runners import RunnerDef
 
 
 @hookimpl
 def tc_targets() -> list[TargetDef]:
     """The one target of this plugin."""
     return [TargetDef(spec=SPEC, options=KdpOptions, configure=configure)]
+
+
+@hookimpl
+def tc_runners() -> list[RunnerDef]:
+    """The compiled model, on a simulator of its machine."""
+    from toolchain.plugin.machine_runner import machine_runner
+
+    return [machine_runner("kdp", ("kdp",))]
 
 
 @hookimpl

@@ -107,6 +107,9 @@ def _chip(name: str, summary: str, ops: dict[str, OpSupport | None] | None = Non
 
 
 SPEC = TargetSpec(
+    machine_options=frozenset(
+        {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
+    ),
     name="npu",
     summary="AXERA NPUs: AX650 and AX620E families, QDQ models for pulsar2",
     platforms=(

@@ -1,6 +1,6 @@
 """What pulsar2 takes and shows: the QDQ model, parameters per operator, a build description.
 
-The vendor's compiled model is not written: no device program is made here.
+The compiled model is for our model of the machine; the vendor's own format is not written.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tc_target_npu.options import HARDWARE
+from toolchain.accelerator.package import write_model
 from toolchain.api import CompiledArtifact, TargetSpec, traits
 from toolchain.graph.stored import NodeTensors, StoredTensor, StoredTensors
 from toolchain.graph.view import read_view
@@ -54,6 +55,14 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
     for name, (content, what) in sidecars.items():
         write_json(request.folder / name, content)
         files[name] = what
+    files |= write_model(
+        request.program,
+        request.groups,
+        request.target.platforms[0].machines[0],
+        request.folder,
+        name=request.name,
+        options=request.options,
+    )
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
 
 

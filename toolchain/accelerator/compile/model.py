@@ -1,0 +1,117 @@
+"""A whole model for a machine: variants for every group and batch, which share the constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolchain.accelerator.batches import dynamic_batches
+from toolchain.accelerator.compile.image import ConstantImage
+from toolchain.accelerator.compile.rules import unsupported
+from toolchain.accelerator.compile.segment import compile_segment
+from toolchain.accelerator.container.records import (
+    Container,
+    HostSegment,
+    MachineSegment,
+    Segment,
+    Variant,
+)
+from toolchain.accelerator.cycles.model import timeline
+from toolchain.accelerator.partition import PartKind, partition
+from toolchain.program.batched import batched
+
+if TYPE_CHECKING:
+    from toolchain.core.machine import Machine
+    from toolchain.program.records import Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """Which batches to compile.
+
+    Attributes:
+        sizes: Exactly these; empty for 1 alone, or what `maximum` says.
+        maximum: 1, 2, 4 and so on up to it, while each takes fewer cycles per sample; 0 for none.
+    """
+
+    sizes: tuple[int, ...] = ()
+    maximum: int = 0
+
+
+def compile_model(
+    programs: Sequence[Program],
+    machine: Machine,
+    *,
+    name: str,
+    batches: Batches,
+    ddr_limit: int | None = None,
+) -> Container:
+    """The compiled model.
+
+    Args:
+        programs: The integer program of every group of input shapes.
+        machine: What it is compiled for.
+        name: Name of the model.
+        batches: The batches of every group.
+        ddr_limit: Bytes of a second that the DDR may be asked for at most.
+
+    Raises:
+        CompileError: A layer fits into no tile, or a program cannot be made for several samples.
+    """
+    builder = _Builder(machine, ddr_limit)
+    variants = tuple(
+        variant
+        for group, program in enumerate(programs)
+        for variant in builder.variants(group, program, batches)
+    )
+    return Container(
+        name=name, machine=machine.name, constants=builder.image.content(), variants=variants
+    )
+
+
+class _Builder:
+    """Compiles variants into one region of constants."""
+
+    def __init__(self, machine: Machine, ddr_limit: int | None) -> None:
+        self._machine = machine
+        self._ddr_limit = ddr_limit
+        self.image = ConstantImage()
+
+    def variants(self, group: int, program: Program, batches: Batches) -> list[Variant]:
+        """Variants of one group."""
+        if not batches.maximum:
+            sizes = sorted(batches.sizes or (1,))
+            return [self._variant(group, program, batch) for batch in sizes]
+        made: dict[int, Variant] = {}
+
+        def cycles(batch: int) -> int:
+            made[batch] = self._variant(group, program, batch)
+            return self._cycles(made[batch])
+
+        return [made[batch] for batch in dynamic_batches(batches.maximum, cycles)]
+
+    def _cycles(self, variant: Variant) -> int:
+        """What the machine takes for all of its segments."""
+        return sum(
+            timeline(segment.code, self._machine, ddr_limit=self._ddr_limit).cycles
+            for segment in variant.segments
+            if isinstance(segment, MachineSegment)
+        )
+
+    def _variant(self, group: int, program: Program, batch: int) -> Variant:
+        several = program if batch == 1 else batched(program, batch)
+        parts = partition(several, lambda op, of: unsupported(op, of, self._machine))
+        segments: list[Segment] = []
+        for part in parts:
+            if part.kind is PartKind.HOST:
+                segments.append(HostSegment(program=part.program, reasons=part.reasons))
+            else:
+                segments.append(compile_segment(part.program, self._machine, self.image))
+        return Variant(
+            group=group,
+            batch=batch,
+            inputs=several.inputs,
+            outputs=several.outputs,
+            segments=tuple(segments),
+        )
