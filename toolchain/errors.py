@@ -70,6 +70,7 @@ class Code(StrEnum):
     COMPILER_FAILED = "TC504"
     CODE_INVALID = "TC505"
     MACHINE_CODE_INVALID = "TC506"
+    NO_BATCH = "TC507"
     # Check (exit 1)
     CHECK_FAILED = "TC601"
     CHECK_INCOMPLETE = "TC602"

@@ -344,6 +344,13 @@ _BUILD = {
         "A convolution that does not wait for the transfer of its weights.",
         "Mend the instruction that is named; in code of `tc build`, report it as a bug.",
     ),
+    Code.NO_BATCH: _Text(
+        "A program that cannot be compiled for several samples at once",
+        "An operation mixes elements of different samples, or a Reshape names the batch while "
+        "`compile.disable_ir_fix` forbids to change it.",
+        "An output that depends on no input, or GatherND on a tensor that holds samples.",
+        "Compile for batch 1, or change the model so that axis 0 holds samples only.",
+    ),
 }
 
 _CHECK = {

@@ -11,7 +11,6 @@ from toolchain.accelerator.isa.fields import DTYPES, FIELDS, LARGEST, OPCODES, F
 from toolchain.accelerator.isa.instructions import Instruction
 from toolchain.accelerator.isa.operands import (
     EVERY_CORE,
-    MAX_RANK,
     Engine,
     Finish,
     Queue,
@@ -93,7 +92,7 @@ class _Layout:
 
 def _read_layout(reader: Reader) -> _Layout:
     dtype = reader.one_of(DTYPES, "type of elements")
-    shape = reader.all(MAX_RANK)
+    shape = reader.all()
     if any(extent < 1 for extent in shape):
         raise reader.error("An extent is less than 1", got=shape)
     strides: list[int] = []
@@ -170,7 +169,7 @@ def _read_field(reader: Reader, finishes: Sequence[Finish], at: Field) -> Any:
         case Kind.INTEGER:
             return reader.signed()
         case Kind.INTEGERS:
-            return reader.all(MAX_RANK)
+            return reader.all()
         case Kind.NUMBER:
             return reader.number()
         case Kind.FLAG:
@@ -225,7 +224,7 @@ def _read_probes(
         if not 0 <= index < len(queues[queue]):
             raise reader.error("A probe is on an instruction that there is not", got=index)
         tensor = reader.one_of(names, "tensor")
-        starts = reader.all(MAX_RANK)
+        starts = reader.all()
         place = _read_place(reader, layouts)
         offset = reader.offset(queues[queue][index].target.offset)
         view = place.view(queue, offset)

@@ -57,8 +57,8 @@ def encode(code: Code) -> bytes:
     """The bytes of a code, the same for equal codes; `decode` gives it back exactly.
 
     Raises:
-        CompileError: CODE_INVALID for what no bytes can say: numbers of more than 64 bits, waits
-            and probes on queues or instructions that the code does not have.
+        CompileError: CODE_INVALID for what no bytes can say: numbers of more than 64 bits, views
+            that are none, waits and probes on queues or instructions that the code does not have.
     """
     tables = _Tables(queues={queue: number for number, queue in enumerate(code.queues)})
     words = bytearray()
@@ -157,6 +157,10 @@ def _put_place(out: bytearray, tables: _Tables, queue: Queue, view: View) -> Non
 
 def _layout(view: View) -> bytearray:
     """Type, extents and strides, these as differences from those without gaps between elements."""
+    fits = len(view.shape) == len(view.strides) and min(view.shape, default=1) >= 1
+    if view.dtype not in DTYPES or not fits:
+        got = f"{view.dtype.value}, extents {view.shape}, strides {view.strides}"
+        raise invalid("A view is none", "instructions", got=got)
     entry = bytearray([DTYPES.index(view.dtype)])
     put_all(entry, view.shape)
     expected = view.itemsize

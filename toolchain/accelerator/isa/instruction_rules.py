@@ -44,6 +44,7 @@ MAX_GUARD_BITS = 16
 """Of a finish."""
 
 _WORD = (1 << 31) - 1
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _GUARDED = (Convolve, Multiply)
 _NOT_EXACT = (Softmax, Normalize, Blend)
 
@@ -88,7 +89,7 @@ def _scalars(instruction: Instruction) -> Findings:
 
 
 def _is_float32(value: float) -> bool:
-    return math.isfinite(value) and abs(value) < 2.0**128 and float(np.float32(value)) == value
+    return abs(value) <= _LARGEST_FLOAT and float(np.float32(value)) == value
 
 
 def _within(name: str, values: Sequence[int], dtype: DType) -> Findings:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from toolchain.accelerator.isa.fields import LARGEST, invalid
+from toolchain.accelerator.isa.operands import MAX_RANK
 from toolchain.errors import CompileError
 
 T = TypeVar("T")
@@ -61,7 +62,13 @@ def _wrapped(value: int) -> int:
 
 
 def put_all(out: bytearray, values: Sequence[int]) -> None:
-    """Append how many signed integers there are, and they."""
+    """Append how many signed integers there are, and they.
+
+    Raises:
+        CompileError: CODE_INVALID for more of them than a view has axes.
+    """
+    if len(values) > MAX_RANK:
+        raise invalid("A list is too long", "instructions", got=len(values), allowed=f"{MAX_RANK}")
     put(out, len(values))
     for value in values:
         put_signed(out, value)
@@ -73,8 +80,15 @@ def put_number(out: bytearray, value: float) -> None:
 
 
 def put_text(out: bytearray, text: str) -> None:
-    """Append the length in bytes of a text in UTF-8, and these."""
-    data = text.encode()
+    """Append the length in bytes of a text in UTF-8, and these.
+
+    Raises:
+        CompileError: CODE_INVALID for a text with half a character.
+    """
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise invalid("A name is no text", "names", got=ascii(text)) from None
     put(out, len(data))
     out += data
 
@@ -146,11 +160,11 @@ class Reader:
         """One of a table, by its number."""
         return entries[self.below(len(entries), what)]
 
-    def all(self, limit: int) -> tuple[int, ...]:
-        """At most `limit` signed integers, behind their number."""
+    def all(self) -> tuple[int, ...]:
+        """Signed integers behind their number, no more than a view has axes."""
         count = self.count()
-        if count > limit:
-            raise self.error("A list is too long", got=count, allowed=f"at most {limit}")
+        if count > MAX_RANK:
+            raise self.error("A list is too long", got=count, allowed=f"at most {MAX_RANK}")
         return tuple(self.signed() for _ in range(count))
 
     def take(self, count: int) -> bytes:

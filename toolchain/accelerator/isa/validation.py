@@ -135,9 +135,12 @@ def _instruction(code: Code, machine: Machine, queue: Queue, it: Instruction) ->
             yield name, got, allowed
         for got, allowed in _access(machine, queue, it, name, view):
             yield name, got, allowed
-    if not wrong:
-        for got, allowed in _target(it.target):
-            yield "target", got, allowed
+    if wrong:
+        return
+    # Extents say nothing of how much there is where elements lie on each other.
+    targets = tuple(_target(it.target))
+    yield from (("target", *finding) for finding in targets)
+    if not targets:
         yield from instruction_findings(it)
 
 
@@ -213,6 +216,11 @@ def _access(
         every = name == "target" and view.core == EVERY_CORE
         if not (every or 0 <= view.core < machine.cores):
             yield f"{memory} of core {view.core}", f"one of {machine.cores} cores, from 0"
+        elif view.core != queue.core and machine.cores > 1 and machine.interconnect is None:
+            yield (
+                f"{memory} of core {view.core}",
+                f"that of core {queue.core}: no way between cores",
+            )
     elif view.core != queue.core:
         yield f"{memory} of core {view.core}", f"that of core {queue.core}"
 

@@ -18,6 +18,8 @@ from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.records import read_record, write_record
+from toolchain.pipeline.stages.batches import check_reshapes
+from toolchain.pipeline.stages.groups import group_programs
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.cost import cost_report
 from toolchain.program.records import Program
@@ -105,6 +107,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
     options = context.options
     graph = read_view(qdq)
     unasked = unasked_float_nodes(graph, float_nodes(graph))
+    check_reshapes(graph, options.compile)
     lower = LowerRequest(target=context.target, graph=graph, name=context.name)
     program = context.hooks.lower(lower)
     (folder / FILES).mkdir()
@@ -122,6 +125,7 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
+                groups=group_programs(context, qdq, scratch),
             )
         )
     _check_files(context, folder / FILES, artifact)

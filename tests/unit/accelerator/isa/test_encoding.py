@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -141,9 +142,19 @@ def test_5000_instructions_are_read_within_a_second() -> None:
     assert time.process_time() - start < 1
 
 
+def filled(**others: object) -> Code:
+    return one(replace(FILL, target=replace(FILL.target, **others)))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
+        (filled(offset=-1), "before its memory"),
+        (filled(strides=(1,)), "A view is none"),
+        (filled(shape=(2, 0)), "A view is none"),
+        (filled(dtype=DType.FLOAT16), "A view is none"),
+        (filled(shape=(1,) * 9, strides=(1,) * 9), "too long"),
+        (one(FILL, machine="\ud800"), "no text"),
         (one(Fill(operation=0, target=FILL.target, value=1 << 64)), "does not fit"),
         (
             one(Fill(operation=0, target=FILL.target, value=0, waits=(Wait(CONVOLUTION, 1),))),

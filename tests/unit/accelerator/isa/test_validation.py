@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import replace
 
 import pytest
 
 from toolchain.accelerator.isa.assembly import assemble
+from toolchain.accelerator.isa.encoding import decode, encode
 from toolchain.accelerator.isa.instructions import Fill
 from toolchain.accelerator.isa.operands import Engine, Queue, Space, View
 from toolchain.accelerator.isa.validation import MOST_SHOWN, check_code, code_findings
 from toolchain.core.dtypes import DType
-from toolchain.core.machine import DepthwiseArray, Machine
+from toolchain.core.machine import DepthwiseArray, Interconnect, Machine
 from toolchain.errors import Code as ErrorCode
 from toolchain.errors import CompileError
 
@@ -79,6 +82,11 @@ TRANSFER, CONVOLUTION, TENSOR, REARRANGEMENT = (
 )
 
 
+@pytest.fixture
+def linked(toy: Machine) -> Machine:
+    return replace(toy, interconnect=Interconnect(bytes_per_cycle=2))
+
+
 def found(text: str, machine: Machine) -> list[tuple[str, str, str]]:
     code = assemble(text)
     return [(where, str(got), allowed) for where, got, allowed in code_findings(code, machine)]
@@ -116,8 +124,8 @@ def of(queue: str, line: str) -> str:
         (TENSOR, BLEND),
     ],
 )
-def test_what_keeps_the_rules_is_accepted(queue: str, line: str, toy: Machine) -> None:
-    assert found(of(queue, line), toy) == []
+def test_what_keeps_the_rules_is_accepted(queue: str, line: str, linked: Machine) -> None:
+    assert found(of(queue, line), linked) == []
 
 
 BROKEN = [
@@ -200,7 +208,9 @@ BROKEN = [
     (TENSOR, SCALE, ("factor=0.5", "factor=0.1"), "factor", "0.1", "float32"),
     (TENSOR, SCALE, ("factor=0.5", "factor=inf"), "factor", "inf", "finite"),
     (TENSOR, SCALE, ("factor=0.5", "factor=1e300"), "factor", "1e+300", "float32"),
+    (TENSOR, SCALE, ("factor=0.5", "factor=3.4028235e+38"), "factor", "3.4028235e+38", "float32"),
     # Windows
+    (TENSOR, POOL, ("0:int8:1x2x2x4", f"0:int8:1x{1 << 60}x2x4/1,0,4,1"), "target", "", "stride"),
     (TENSOR, POOL, ("1x4x4x4", "1x4x4x3"), "target", "1 x 2 x 2 x 4", "1 x 2 x 2 x 3"),
     (TENSOR, POOL, ("pads=1,0,0,0", "pads=1,0"), "pads", "1, 0", "4 numbers from 0"),
     (TENSOR, POOL, ("pads=1,", "pads=-1,"), "pads", "-1, 0, 0, 0", "4 numbers from 0"),
@@ -243,11 +253,11 @@ def test_what_breaks_a_rule_is_named(
     field: str,
     got: str,
     allowed: str,
-    toy: Machine,
+    linked: Machine,
 ) -> None:
     before, after = change
     assert before in line
-    findings = found(of(queue, line.replace(before, after, 1)), toy)
+    findings = found(of(queue, line.replace(before, after, 1)), linked)
     name = line.split(maxsplit=1)[0]
     first = next(f for f in findings if f[0] == f"{queue}[0] {name}.{field}")
     assert got in first[1]
@@ -255,50 +265,62 @@ def test_what_breaks_a_rule_is_named(
     assert len(findings) == 1
 
 
-def test_maxima_keep_the_type(toy: Machine) -> None:
+def test_maxima_keep_the_type(linked: Machine) -> None:
     other = "target=memory+0x0:uint8"
     for line in (
         POOL.replace("average", "max"),
         REDUCE.replace("sum", "max"),
     ):
-        assert found(of(TENSOR, line), toy) == []
+        assert found(of(TENSOR, line), linked) == []
         text = line.replace("target=memory+0x0:int8", other).replace("-128..127", "0..127")
-        ((where, got, allowed),) = found(of(TENSOR, text), toy)
+        ((where, got, allowed),) = found(of(TENSOR, text), linked)
         assert where.endswith("target")
         assert (got, allowed) == ("uint8", "int8")
 
 
-def test_a_window_of_padding_alone_counts_for_an_average_only(toy: Machine) -> None:
+def test_a_window_of_padding_alone_counts_for_an_average_only(linked: Machine) -> None:
     # Height 4 with 3 before and a kernel of 3: the first window is rows -3 to -1.
     line = POOL.replace("pads=1,0,0,0", "pads=3,0,0,0")
-    assert found(of(TENSOR, line), toy) == []
+    assert found(of(TENSOR, line), linked) == []
     for other in (line.replace("count_padding ", ""), line.replace("average", "max")):
-        ((_, got, _),) = found(of(TENSOR, other), toy)
+        ((_, got, _),) = found(of(TENSOR, other), linked)
         assert got == "window 0 of the height is empty"
     # Steps of 5 from row -1 on over 4 rows: no row is hit.
     wide = POOL.replace("dilations=1,1", "dilations=5,1").replace("count_padding ", "")
-    ((_, got, _),) = found(of(TENSOR, wide), toy)
+    ((_, got, _),) = found(of(TENSOR, wide), linked)
     assert got == "window 0 of the height is empty"
 
 
-def test_convolutions_on_a_tensor_engine_are_depthwise(toy: Machine) -> None:
+def test_convolutions_on_a_tensor_engine_are_depthwise(linked: Machine) -> None:
     text = of(TENSOR, CONVOLVE)
-    ((where, _, allowed),) = found(text, toy)
+    ((where, _, allowed),) = found(text, linked)
     assert where == "1.tensor.2[0] convolve.queue"
     assert "no array" in allowed
-    tensor = replace(toy.tensor, depthwise=DepthwiseArray(pixels=1, channels=1))
-    machine = replace(toy, tensor=tensor)
+    tensor = replace(linked.tensor, depthwise=DepthwiseArray(pixels=1, channels=1))
+    machine = replace(linked, tensor=tensor)
     assert found(text, machine) == []
     full = CONVOLVE.replace("4x3x3x1", "4x3x3x2").replace("groups=2", "groups=1")
     ((where, got, allowed),) = found(of(TENSOR, full), machine)
     assert (where, got) == ("1.tensor.2[0] convolve.weights", "groups of (2,) channels")
 
 
-def test_products_have_widths_that_the_array_has_passes_for(toy: Machine) -> None:
-    narrow = replace(toy, convolution=replace(toy.convolution, passes={8: 1}))
+def test_products_have_widths_that_the_array_has_passes_for(linked: Machine) -> None:
+    narrow = replace(linked, convolution=replace(linked.convolution, passes={8: 1}))
     ((where, got, allowed),) = found(of(CONVOLUTION, MULTIPLY), narrow)
     assert (where, got) == ("1.convolution.1[0] multiply.queue", "operands of 16 bits")
     assert allowed == "8 bits on this machine"
+
+
+def test_transfers_reach_other_cores_where_there_is_a_way(linked: Machine) -> None:
+    apart = replace(linked, interconnect=None)
+    for core in ("0", "all"):
+        text = of(TRANSFER, COPY.replace(M, f"memory.{core}+0x"))
+        assert found(text, linked) == []
+        ((where, _, allowed),) = found(text, apart)
+        assert where == f"{TRANSFER}[0] copy.target"
+        assert allowed == "that of core 1: no way between cores"
+    alone = replace(apart, cores=1)
+    assert found(of("0.transfer.0", COPY.replace(M, "memory.all+0x")), alone) == []
 
 
 @pytest.mark.parametrize(
@@ -314,16 +336,16 @@ def test_products_have_widths_that_the_array_has_passes_for(toy: Machine) -> Non
     ],
 )
 def test_memories_and_queues_are_those_of_the_machine(
-    change: tuple[str, str], where: str, got: str, allowed: str, toy: Machine
+    change: tuple[str, str], where: str, got: str, allowed: str, linked: Machine
 ) -> None:
-    ((found_where, found_got, found_allowed),) = found(of(TENSOR, FILL).replace(*change), toy)
+    ((found_where, found_got, found_allowed),) = found(of(TENSOR, FILL).replace(*change), linked)
     assert found_where == where
     assert got in found_got
     assert allowed in found_allowed
 
 
-def test_what_a_machine_lacks_cannot_be_used(toy: Machine) -> None:
-    plain = replace(toy, weight_buffer=None, shared_memory=None, rearrangement=None)
+def test_what_a_machine_lacks_cannot_be_used(linked: Machine) -> None:
+    plain = replace(linked, weight_buffer=None, shared_memory=None, rearrangement=None)
     findings = found(of(REARRANGEMENT, FILL), plain)
     assert [where for where, _, _ in findings] == [
         "size weights",
@@ -331,7 +353,7 @@ def test_what_a_machine_lacks_cannot_be_used(toy: Machine) -> None:
         f"queue {REARRANGEMENT}",
     ]
     without = of(TENSOR, FILL).replace("size memory 4096\n", "")
-    ((where, got, allowed),) = found(without, toy)
+    ((where, got, allowed),) = found(without, linked)
     assert (where, got) == ("1.tensor.2[0] fill.target", "memory")
     assert "constants" in allowed
 
@@ -346,13 +368,13 @@ def test_what_a_machine_lacks_cannot_be_used(toy: Machine) -> None:
         (f"{TENSOR} index=0 starts=0 view={M}ffd:int8:4", "view", "bytes 4093 to 4097"),
     ],
 )
-def test_probes_are_on_what_there_is(probe: str, field: str, got: str, toy: Machine) -> None:
+def test_probes_are_on_what_there_is(probe: str, field: str, got: str, linked: Machine) -> None:
     text = of(TENSOR, FILL) + f'probe {probe} tensor="x"\n'
-    ((where, found_got, _),) = found(text, toy)
+    ((where, found_got, _),) = found(text, linked)
     assert (where, found_got) == (f"probe 0.{field}", got)
 
 
-def test_what_no_text_can_say_is_found_too(toy: Machine) -> None:
+def test_what_no_text_can_say_is_found_too(linked: Machine) -> None:
     """Views that code makes by itself."""
     code = assemble(of(TENSOR, FILL))
     for dtype, shape, strides, got in (
@@ -363,18 +385,41 @@ def test_what_no_text_can_say_is_found_too(toy: Machine) -> None:
     ):
         view = View(space=Space.MEMORY, core=1, offset=0, dtype=dtype, shape=shape, strides=strides)
         queues = {Queue(1, Engine.TENSOR, 2): (Fill(operation=0, target=view, value=1),)}
-        ((where, found_got, _),) = code_findings(replace(code, queues=queues), toy)
+        ((where, found_got, _),) = code_findings(replace(code, queues=queues), linked)
         assert (where, str(found_got)) == ("1.tensor.2[0] fill.target", got)
 
 
-def test_the_error_names_the_first_findings(toy: Machine) -> None:
-    check_code(assemble(of(TENSOR, FILL)), toy)
+def test_the_error_names_the_first_findings(linked: Machine) -> None:
+    check_code(assemble(of(TENSOR, FILL)), linked)
     wrong = FILL.replace("255", "256")
     lines = [FILL, *[wrong] * (MOST_SHOWN + 5)]
     with pytest.raises(CompileError, match="cannot execute") as error:
-        check_code(assemble(of(TENSOR, "\n".join(lines))), toy)
+        check_code(assemble(of(TENSOR, "\n".join(lines))), linked)
     problems = error.value.problems
     assert len(problems) == MOST_SHOWN
     assert problems[0].code is ErrorCode.CODE_INVALID
     assert problems[0].where == "1.tensor.2[1] fill.value"
     assert (problems[0].got, problems[0].allowed) == ("256", "0 to 255, for uint8")
+
+
+def test_damaged_codes_have_findings_or_none(linked: Machine) -> None:
+    """Whatever a reader lets through can be checked: nothing is raised, and soon."""
+    lines = (CONVOLVE, MULTIPLY), (POOL, COMBINE, LOOKUP, SCALE, REDUCE, EXTREME, SOFTMAX, BLEND)
+    queues = zip((CONVOLUTION, TENSOR), lines, strict=True)
+    text = "".join(f"queue {queue}\n" + "\n".join(some) + "\n" for queue, some in queues)
+    data = encode(assemble(f"{HEAD}{text}queue {TRANSFER}\n{COPY}\n"))
+    assert list(code_findings(decode(data), linked)) == []
+    source = random.Random(0)  # noqa: S311
+    start, checked, broken = time.process_time(), 0, 0
+    for _ in range(1500):
+        damaged = bytearray(data)
+        for _ in range(source.randint(1, 3)):
+            damaged[source.randrange(len(data))] ^= 1 << source.randrange(8)
+        try:
+            code = decode(bytes(damaged))
+        except CompileError:
+            continue
+        checked += 1
+        broken += any(True for _ in code_findings(code, linked))
+    assert broken > checked // 4 > 50
+    assert time.process_time() - start < 20
