@@ -13,11 +13,8 @@ from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
 from toolchain.cli.diff import diff, verify
-<<<<<<< HEAD
-from toolchain.cli.estimate import estimate
-=======
 from toolchain.cli.disasm import disasm
->>>>>>> cont
+from toolchain.cli.estimate import estimate
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.export import export
@@ -40,23 +37,19 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-<<<<<<< HEAD
 for _command in (
     diff,
     verify,
     export,
     analyze,
     trace,
+    disasm,
     inspect,
     estimate,
     targets,
     plugins,
     explain,
-    clean,
 ):
-=======
-for _command in (diff, verify, export, analyze, trace, disasm, inspect, targets, plugins, explain):
->>>>>>> cont
     app.command()(_command)
 app.command()(clean)
 
