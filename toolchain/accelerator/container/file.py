@@ -145,7 +145,7 @@ def _encode_segment(segment: Segment, records: Store, arrays: Store) -> dict[str
     return {
         KIND: "host",
         "program": records.add(canonical(encode_records(segment.program))),
-        "constants": {name: _encode_array(constants[name], arrays) for name in constants},
+        "constants": {name: _encode_array(constants[name], arrays) for name in sorted(constants)},
         "reasons": dict(segment.reasons),
     }
 

@@ -75,6 +75,20 @@ def test_what_was_read_runs_and_is_written_alike(toy: Machine, compress: bool) -
     np.testing.assert_array_equal(found["y"], np.array([[10.5, 19, 31.5]], np.float32))
 
 
+def test_the_order_of_constants_does_not_matter() -> None:
+    def ordered(*names: str) -> bytes:
+        container = sample_container((1,))
+        *others, last = container.variants[0].segments
+        assert isinstance(last, HostSegment)
+        bias = last.program.constants["bias"]
+        constants = {name: bias if name == "bias" else bias[:2] for name in names}
+        changed = replace(last, program=replace(last.program, constants=constants))
+        variant = replace(container.variants[0], segments=(*others, changed))
+        return encode_container(replace(container, variants=(variant,)))
+
+    assert ordered("bias", "another") == ordered("another", "bias")
+
+
 def test_what_variants_share_is_stored_once() -> None:
     # Constants of the region and of the CPU's programs: 320 bytes and, at 320, 12 of the bias.
     assert [len(array) for array in SECTIONS.arrays] == [320, 12]
