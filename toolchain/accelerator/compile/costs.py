@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
     from toolchain.core.machine import Machine
 
+_PIECE = 1 << 15
+_LEAST_PIECE = 1 << 10
+_SHARED_PIECES = 1 << 10
+"""About so many transfers bring all constants where cores exchange results in between."""
+
 
 def stored_type(dtype: DType) -> DType:
     """The type in which elements lie in memory; those of 4 bits lie in bytes."""
@@ -57,6 +62,14 @@ class Costs:
     def parameter_space(self) -> Space:
         """Where parameters lie."""
         return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
+
+    @property
+    def piece_bytes(self) -> int:
+        """Bytes of one transfer of parameters: few enough for exchanges to come between."""
+        if self.machine.interconnect is None:
+            return _PIECE
+        constants = sum(array.nbytes for array in self.facts.program.constants.values())
+        return min(max(1 << (constants // _SHARED_PIECES).bit_length(), _LEAST_PIECE), _PIECE)
 
     @property
     def pass_bytes(self) -> int:
