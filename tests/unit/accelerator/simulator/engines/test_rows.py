@@ -171,3 +171,54 @@ def test_no_number_is_refused(bench: Run, to_int8: ToInteger) -> None:
             epsilon=1.0,
             finish=to_int8,
         )
+
+
+def test_sums_beyond_63_bits_are_refused(bench: Run, to_int8: ToInteger) -> None:
+    with pytest.raises(CompileError, match="accumulator is too large"):
+        bench(
+            Reduce,
+            DType.INT8,
+            (1,),
+            source=np.full(2, 2**62, np.int64),
+            kind=ReduceKind.SUM,
+            source_zero=0,
+            factor=1.0,
+            finish=to_int8,
+        )
+
+
+def test_normalized_runs_beyond_63_bits_are_refused(bench: Run, to_int8: ToInteger) -> None:
+    # n * largest = 2**17 * 2**15 = 2**32; its square is beyond 2**63.
+    source = np.full((1, 2**8), -(2**15), np.int16)
+    view = bench.put(source)
+    repeated = replace(view, shape=(1, 2**17), strides=(0, 0))
+    gain = replace(bench.put(np.ones(1, np.float32)), shape=(1, 2**17), strides=(0, 0))
+    machine = replace(bench.machine, memory=replace(bench.machine.memory, bytes=2**20))
+    bench.machine = machine
+    with pytest.raises(CompileError, match="accumulator is too large"):
+        bench(
+            Normalize,
+            DType.INT8,
+            (1, 2**17),
+            source=repeated,
+            gain=gain,
+            offset=None,
+            centred=True,
+            source_zero=0,
+            epsilon=1.0,
+            finish=to_int8,
+        )
+
+
+def test_a_softmax_of_nothing_is_refused(bench: Run, to_int8: ToInteger) -> None:
+    with pytest.raises(CompileError, match="no number"):
+        bench(
+            Softmax,
+            DType.INT8,
+            (1, 2),
+            source=np.array([[1, 2]], np.int8),
+            exponentials=np.zeros(256, np.int32),
+            low=None,
+            factor=1.0,
+            finish=to_int8,
+        )
