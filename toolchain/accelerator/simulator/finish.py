@@ -64,7 +64,7 @@ def finish(acc: Array, factor: Array | np.float32, how: Finish, dtype: DType) ->
 
 def to_integer(real: NDArray[np.float32], how: ToInteger, dtype: DType) -> Array:
     """saturate(round(real) + zero_point) of float32 steps of the output; may overwrite them."""
-    steps = rounded(real, how.rounding)
+    steps = np.asarray(rounded(np.asarray(real), how.rounding))
     low, high = how.low - how.zero_point, how.high - how.zero_point
     if max(abs(low), abs(high), abs(how.zero_point)) < 2**24:
         # All of these are float32 numbers, and clamping first is the same.
@@ -95,11 +95,12 @@ def _half_up(real: NDArray[np.float32]) -> NDArray[np.float32]:
 def _exact(acc: Array, factor: Array | np.float32, how: ToInteger, dtype: DType) -> Array:
     significand, shift = parts(factor)
     integers = acc.astype(np.int64)
-    magnitude = largest(integers) * largest(significand)
-    if magnitude >= _EXACT_LIMIT:
-        raise refuse(
-            "a product of an exact finish is too large", got=magnitude, allowed="below 2**62"
-        )
+    if largest(integers) * largest(significand) >= _EXACT_LIMIT:
+        # Each with its own factor; float64 is precise enough to tell.
+        most = float(np.abs(integers.astype(np.float64) * significand).max())
+        if most >= _EXACT_LIMIT:
+            what = "a product of an exact finish is too large"
+            raise refuse(what, got=most, allowed="below 2**62")
     return saturated(shifted(integers * significand, shift, how.rounding), how, dtype)
 
 

@@ -126,6 +126,13 @@ def test_a_product_beyond_62_bits_is_refused() -> None:
         finish(np.array([2**40]), np.float32(2**23 + 1), replace(WORD, exact=True), DType.INT32)
 
 
+def test_each_product_counts_for_itself() -> None:
+    # 2**41 alone would be too large for the significand of the other channel.
+    acc, factor = np.array([[2**41, 2**10]]), np.array([2.0**-20, 1 + 2.0**-23], np.float32)
+    got = finish(acc, factor, replace(WORD, exact=True), DType.INT32)
+    assert got.tolist() == [[2**21, 2**10]]
+
+
 @given(
     st.integers(-(2**40), 2**40),
     st.integers(-(2**31), 2**31 - 1),

@@ -47,6 +47,20 @@ def test_sums(bench: Run, oracle: Oracle, to_int8: ToInteger, exact: bool) -> No
     assert got.ravel().tolist() == [oracle(total, 0.125, how) for total in totals]
 
 
+def test_a_sum_of_one(bench: Run, to_int8: ToInteger) -> None:
+    got = bench(
+        Reduce,
+        DType.INT8,
+        (),
+        source=np.array(9, np.int8),
+        kind=ReduceKind.SUM,
+        source_zero=1,
+        factor=2.0,
+        finish=to_int8,
+    )
+    assert got.item() == 16
+
+
 def test_sums_beyond_32_bits(bench: Run, to_int8: ToInteger) -> None:
     # 4 * (2**31 - 1) * 2**-28 = 31.99...
     got = bench(
