@@ -11,6 +11,7 @@ from math import ceil, prod
 from toolchain.accelerator.isa.instructions import (
     Blend,
     Convolve,
+    Copy,
     Extreme,
     Instruction,
     Multiply,
@@ -158,7 +159,17 @@ def _transferring(instruction: Instruction, machine: Machine) -> int:
     crossing = ddr_traffic(instruction, machine.transfer).bytes
     if crossing:
         return ceil(crossing / min(Fraction(width), ddr_bytes_per_cycle(machine)))
+    if machine.interconnect is not None and _between_cores(instruction):
+        width = machine.interconnect.bytes_per_cycle
     return _steps(chip_bytes(instruction, machine.transfer), width)
+
+
+def _between_cores(instruction: Instruction) -> bool:
+    """True for copies from the memory of one core to that of another, or of all."""
+    if not isinstance(instruction, Copy):
+        return False
+    source, target = instruction.source, instruction.target
+    return source.space.per_core and target.space.per_core and source.core != target.core
 
 
 def _steps(extent: int, at_a_time: int) -> int:

@@ -23,6 +23,7 @@ from toolchain.cli.plugins import plugins
 from toolchain.cli.run import run as run_command
 from toolchain.cli.streams import kept_for_answers, kept_from_children
 from toolchain.cli.targets import targets
+from toolchain.cli.trace import trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (diff, verify, export, analyze, inspect, targets, plugins, explain, clean):
+for _command in (diff, verify, export, analyze, trace, inspect, targets, plugins, explain, clean):
     app.command()(_command)
 
 

@@ -156,6 +156,7 @@ def _traced(
     missing = runner.missing(published.files)
     if missing:
         raise SystemFailure.of(missing)
+    spec = manager.targets()[published.target].spec
     opened = runner.open(
         RunnerRequest(
             folder=published.folder,
@@ -166,6 +167,7 @@ def _traced(
             sources=published.folder / SOURCES,
             layers=request.layers,
             scratch=scratch,
+            machines=spec.on(published.platform).platforms[0].machines,
         )
     )
     return trace_runner(program, stack.enter_context(opened), layers=request.layers)

@@ -38,7 +38,7 @@ from toolchain.accelerator.isa.operands import (
 from toolchain.accelerator.rates import busy_cycles, ddr_bytes_per_cycle, product_cycles
 from toolchain.core.cost import MatrixShape
 from toolchain.core.dtypes import DType
-from toolchain.core.machine import DepthwiseArray, Machine
+from toolchain.core.machine import DepthwiseArray, Interconnect, Machine
 
 
 @pytest.mark.parametrize(
@@ -258,6 +258,17 @@ def test_copies_on_the_chip(toy: Machine) -> None:
     assert busy_cycles(gather, TENSOR, toy) == 60 // 5
     everywhere = Copy(operation=0, target=replace(view(64), core=EVERY_CORE), source=view(64))
     assert busy_cycles(everywhere, TRANSFER, toy) == 32
+
+
+def test_copies_between_cores_take_the_way_between_them(toy: Machine) -> None:
+    """64 bytes at 2 per cycle of a transfer, at 8 between cores, whatever their number."""
+    machine = replace(toy, interconnect=Interconnect(bytes_per_cycle=8))
+    within = Copy(operation=0, target=view(64), source=view(64))
+    across = replace(within, target=replace(view(64), core=1))
+    everywhere = replace(within, target=replace(view(64), core=EVERY_CORE))
+    loaded = replace(everywhere, source=view(64, space=Space.INPUT))
+    found = [busy_cycles(c, TRANSFER, machine) for c in (within, across, everywhere, loaded)]
+    assert found == [32, 8, 8, 32]
 
 
 def test_widths_and_engines_that_the_machine_has_not(toy: Machine) -> None:

@@ -59,7 +59,7 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         for buffer in sorted((b for b in buffers if b.loaded), key=lambda b: b.first):
             top.place(buffer)
         ends = [b.offset + b.size for b in buffers]
-        used[space] = min(-(-max(ends, default=0) // _ALIGNMENT) * _ALIGNMENT, capacity)
+        used[space] = min(_rounded(max(ends, default=0)), capacity)
     return {space: size for space, size in used.items() if size}
 
 
@@ -99,7 +99,7 @@ def _gap(live: Sequence[Buffer], size: int) -> int:
     for buffer in sorted(live, key=lambda b: b.offset):
         if buffer.offset - at >= size:
             break
-        at = max(at, -(-(buffer.offset + buffer.size) // _ALIGNMENT) * _ALIGNMENT)
+        at = max(at, _rounded(buffer.offset + buffer.size))
     return at
 
 
@@ -116,25 +116,26 @@ class _Top:
         """The earliest beginning, not before that of the load before it, by bisection."""
         use = buffer.first
         starts = range(self._earliest, use + 1)
-        at = bisect_left(starts, True, key=lambda start: self._room(buffer, start) is not None)
+        at = bisect_left(starts, True, key=lambda start: self._room(buffer, start) >= 0)
         if at == len(starts):
             raise DoesNotFitError(buffer, self._capacity)
         buffer.first = starts[at]
-        offset = self._room(buffer, buffer.first)
-        assert offset is not None
-        buffer.offset = offset
+        buffer.offset = self._room(buffer, buffer.first)
         self._earliest = buffer.first
         self._placed = [b for b in self._placed if b.last >= self._earliest]
         self._placed.append(buffer)
 
-    def _room(self, buffer: Buffer, first: int) -> int | None:
-        """The highest free address for a life from `first` on."""
+    def _room(self, buffer: Buffer, first: int) -> int:
+        """The highest free address for a life from `first` on; -1 where there is none."""
         floor = int(self._heights[first : buffer.last + 1].max(initial=0))
-        ceiling = self._capacity
+        ceiling, needed = self._capacity, _rounded(buffer.size)
         others = [b for b in self._placed if b.last >= first and b.first <= buffer.last]
-        for other in sorted(others, key=lambda b: -(b.offset + b.size)):
-            if ceiling - (other.offset + other.size) >= buffer.size:
+        for other in sorted(others, key=lambda b: -b.offset):
+            if ceiling - (other.offset + _rounded(other.size)) >= needed:
                 break
             ceiling = min(ceiling, other.offset)
-        offset = (ceiling - buffer.size) // _ALIGNMENT * _ALIGNMENT
-        return offset if offset >= floor else None
+        return ceiling - needed if ceiling - needed >= floor else -1
+
+
+def _rounded(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT

@@ -69,7 +69,6 @@ class Assigner:
         self._made: dict[int, set[str]] = defaultdict(set)
         for work in plan.works:
             self._made[work.group].add(plan.steps[work.step].output)
-        self._weights = Space.WEIGHTS if costs.machine.weight_buffer is not None else Space.MEMORY
 
     def assign(self) -> Assignment:
         """All tasks."""
@@ -146,8 +145,8 @@ class Assigner:
         """Parts of all cores, pass by pass: each with the rows of parameters of every core."""
         along = next((p.along for p in rule.parameters if p.along is not None), None)
         own = dict(work.own)
-        total = sum(p.array.nbytes for p in rule.parameters)
-        limit = self._pass_bytes()
+        total = _total(rule)
+        limit = self._costs.pass_bytes
         slices: dict[int, tuple[Box, ...]] = {core: (box,) for core, box in own.items()}
         if along is not None and total > limit:
             for core, box in own.items():
@@ -163,11 +162,6 @@ class Assigner:
                 for core, box in now.items()
             }
             yield rows, {core: chunks(rule, box, self._costs) for core, box in now.items()}
-
-    def _pass_bytes(self) -> int:
-        machine = self._costs.machine
-        memory = machine.weight_buffer or machine.memory
-        return max(memory.bytes // 16, _PIECE)
 
     def _extent(self, rule: Rule, axis: int) -> int:
         return self._costs.facts.shape(rule.output)[axis]
@@ -259,9 +253,12 @@ class Assigner:
             for core, own in rows.items()
         }
         places, end = packed([max(column) for column in zip(*sizes.values(), strict=True)])
-        buffer = Buffer(name=f"{rule.name} parameters", size=end, space=self._weights, loaded=True)
+        buffer = Buffer(
+            name=f"{rule.name} parameters", size=end, space=self._costs.parameter_space, loaded=True
+        )
         self._found.buffers.append(buffer)
-        self._kept[key] = buffer
+        if len(self._made[work.group]) > 1 or _total(rule) <= self._costs.pass_bytes:
+            self._kept[key] = buffer
         self._places[buffer] = places
         same = len(set(rows.values())) == 1 and len(rows) == self._costs.machine.cores
         for core, own in rows.items():
@@ -314,6 +311,10 @@ class Assigner:
                 position=position,
             )
         )
+
+
+def _total(rule: Rule) -> int:
+    return sum(parameter.array.nbytes for parameter in rule.parameters)
 
 
 def _row_bytes(parameter: Parameter) -> int:

@@ -53,6 +53,17 @@ class Costs:
             case Engine.REARRANGEMENT:
                 return 0 if machine.rearrangement is None else machine.rearrangement.count
 
+    @property
+    def parameter_space(self) -> Space:
+        """Where parameters lie."""
+        return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
+
+    @property
+    def pass_bytes(self) -> int:
+        """Most bytes of parameters that are loaded as one: those of wider steps come in passes."""
+        memory = self.machine.weight_buffer or self.machine.memory
+        return max(memory.bytes // 16, 1 << 12)
+
     def cycles(self, rule: Rule, box: Box) -> int:
         """What one engine takes for a part of a result."""
         key = (id(rule), tuple(stop - start for start, stop in box))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.accelerator.compile.allocate import allocate
+from toolchain.accelerator.compile.allocate import DoesNotFitError, allocate
 from toolchain.accelerator.compile.assign import Assigner, Regions
 from toolchain.accelerator.compile.costs import Costs, stored_type
 from toolchain.accelerator.compile.emit import emit, instructions_of
 from toolchain.accelerator.compile.layout import orders
 from toolchain.accelerator.compile.order import link
 from toolchain.accelerator.compile.plan import Plan, Residence
-from toolchain.accelerator.compile.planning import resident_plan
+from toolchain.accelerator.compile.planning import plans
 from toolchain.accelerator.compile.rules import rules_of
 from toolchain.accelerator.compile.rules.base import Facts
 from toolchain.accelerator.compile.schedule import schedule
@@ -19,6 +19,7 @@ from toolchain.accelerator.compile.tasks import Outside
 from toolchain.accelerator.container.records import MachineSegment, Port
 from toolchain.accelerator.isa.operands import Engine, Queue, Space
 from toolchain.accelerator.rates import busy_cycles
+from toolchain.errors import Code, CompileError
 
 if TYPE_CHECKING:
     from toolchain.accelerator.compile.image import ConstantImage
@@ -37,8 +38,18 @@ def compile_segment(program: Program, machine: Machine, image: ConstantImage) ->
     )
     costs = Costs(facts=facts, machine=machine, orders=orders(program))
     steps = tuple(rule for op in program.operations for rule in rules_of(op, facts))
-    plan = resident_plan(steps, costs)
-    return _code(plan, costs, image)
+    for plan in plans(steps, costs):
+        try:
+            return _code(plan, costs, image)
+        except DoesNotFitError as error:
+            reason = error
+    raise CompileError(
+        Code.LOWERING_FAILED,
+        "No plan fits into the memory of the machine",
+        where=reason.buffer.name,
+        got=f"{reason.buffer.size} bytes beside what else has to be there",
+        allowed=f"{machine.memory.bytes} bytes on {machine.name}",
+    )
 
 
 def _code(plan: Plan, costs: Costs, image: ConstantImage) -> MachineSegment:

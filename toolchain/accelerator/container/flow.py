@@ -29,6 +29,14 @@ class Layout:
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
+    def sample(self, batch: int) -> Layout | None:
+        """One of `batch` samples along the first axis; None if it cannot be divided like that."""
+        if not self.shape:
+            return self if batch == 1 else None
+        if self.shape[0] % batch:
+            return None
+        return Layout(dtype=self.dtype, shape=(self.shape[0] // batch, *self.shape[1:]))
+
     def __str__(self) -> str:
         """Type and extents in one word: int8 1x3x2."""
         return f"{self.dtype.name} {'x'.join(str(extent) for extent in self.shape) or 'scalar'}"
@@ -52,6 +60,12 @@ def input_layouts(variant: Variant) -> dict[str, Layout]:
     """Inputs of a variant that any segment reads."""
     found = {name: layout for each in variant.segments for name, layout in reads(each).items()}
     return {name: found[name] for name in variant.inputs if name in found}
+
+
+def output_layouts(variant: Variant) -> dict[str, Layout]:
+    """Outputs of a variant that any segment writes."""
+    found = {name: layout for each in variant.segments for name, layout in writes(each).items()}
+    return {name: found[name] for name in variant.outputs if name in found}
 
 
 def port_bytes(port: Port) -> int:

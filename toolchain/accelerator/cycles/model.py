@@ -34,12 +34,14 @@ def timeline(code: Code, machine: Machine, *, ddr_limit: int | None = None) -> T
     Args:
         code: Instructions that the machine can execute.
         machine: A machine whose description has no findings.
-        ddr_limit: Bytes per second that transfers may use of the DDR; None: all that it has.
+        ddr_limit: Bytes per second that transfers may use of the DDR, at least 1; None: all of it.
 
     Raises:
         CompileError: Queues wait for each other, for what is not there, or are of engines that the
-            machine does not have, or an operand is wider than those can multiply.
+            machine does not have, an operand is wider than those can multiply, or an instruction
+            belongs to no operation.
     """
+    _check_operations(code)
     run = _Run(code, machine, ddr_limit)
     run.run()
     steps = tuple(step for lane in run.lanes for step in lane.steps)
@@ -193,7 +195,7 @@ def _busy(instruction: Instruction, queue: Queue, machine: Machine) -> int:
         return busy_cycles(instruction, queue, machine)
     except KeyError as error:
         raise CompileError(
-            ErrorCode.PROGRAM_INVALID,
+            ErrorCode.MACHINE_CODE_INVALID,
             f"{machine.name} cannot multiply operands so wide",
             where=f"{queue_name(queue)}, operation {instruction.operation}",
             got=f"{error.args[0]} bits",
@@ -215,11 +217,24 @@ def _overlap(target: View, source: View) -> bool:
     return first < end and begin < behind
 
 
+def _check_operations(code: Code) -> None:
+    for queue, instructions in code.queues.items():
+        for index, each in enumerate(instructions):
+            if not 0 <= each.operation < len(code.operations):
+                raise CompileError(
+                    ErrorCode.MACHINE_CODE_INVALID,
+                    "an instruction belongs to no operation",
+                    where=f"{queue_name(queue)}, instruction {index}",
+                    got=each.operation,
+                    allowed=f"less than {len(code.operations)}",
+                )
+
+
 def _check_engine(queue: Queue, machine: Machine) -> None:
     count = engine_counts(machine)[queue.engine]
     if not (0 <= queue.core < machine.cores and 0 <= queue.index < count):
         raise CompileError(
-            ErrorCode.PROGRAM_INVALID,
+            ErrorCode.MACHINE_CODE_INVALID,
             f"{machine.name} has no such engine",
             where=queue_name(queue),
             allowed=f"{machine.cores} cores, {count} {queue.engine.name.lower()} engines on each",
@@ -230,7 +245,7 @@ def _deadlock(blocked: list[_Lane], lanes: dict[Queue, _Lane]) -> CompileError:
     """Say of every queue that is stuck which wait is never met."""
     found = [_stuck(lane, lanes) for lane in blocked]
     return CompileError(
-        ErrorCode.PROGRAM_INVALID,
+        ErrorCode.MACHINE_CODE_INVALID,
         "queues wait for what is never completed",
         where=f"{queue_name(blocked[0].queue)}, instruction {len(blocked[0].steps)}",
         got="; ".join(found[:8]) + ("; ..." if len(found) > 8 else ""),

@@ -21,12 +21,16 @@ def operation_times(found: Timeline, start: int = 0) -> tuple[OperationTime, ...
     groups = [(number, tuple(of)) for number, of in groupby(steps, lambda step: step.operation)]
     shares = _shares({number: max(step.completed for step in of) for number, of in groups})
     return tuple(
-        _operation(found.operations[number], of, shares[number], start) for number, of in groups
+        _operation(number, found.operations[number], of, shares[number], start)
+        for number, of in groups
     )
 
 
-def _operation(name: str, steps: Sequence[Step], cycles: int, start: int) -> OperationTime:
+def _operation(
+    number: int, name: str, steps: Sequence[Step], cycles: int, start: int
+) -> OperationTime:
     return OperationTime(
+        number=number,
         name=name,
         begin=start + min(step.begin for step in steps),
         end=start + max(step.completed for step in steps),

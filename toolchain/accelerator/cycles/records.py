@@ -68,6 +68,7 @@ class OperationTime:
     """One operation of the program.
 
     Attributes:
+        number: Of the operation, in the code.
         name: Its name.
         begin: When its first instruction began.
         end: When its last one was completed.
@@ -78,6 +79,7 @@ class OperationTime:
         traffic: Bytes over the DDR.
     """
 
+    number: int
     name: str
     begin: int
     end: int

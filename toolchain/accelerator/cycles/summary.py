@@ -119,7 +119,8 @@ class Summary:
         engines: Every kind of engine that the machine has.
         operations: Every operation with an instruction, by segment.
         roofline: All MACs and bytes against the peaks.
-        bound_cycles: What no schedule can beat; None where no bound was given.
+        compute_bound: Cycles of computing that no schedule can beat; None where it was not given.
+        transfer_bound: The same of transfers.
         note: That all of this is a model's.
     """
 
@@ -131,7 +132,8 @@ class Summary:
     engines: tuple[EngineUse, ...]
     operations: tuple[OperationTime, ...]
     roofline: Roofline
-    bound_cycles: int | None
+    compute_bound: int | None = None
+    transfer_bound: int | None = None
     note: str = MODEL_NOTE
 
     @property
@@ -143,6 +145,13 @@ class Summary:
     def frames_per_second(self) -> float:
         """Samples per second, one batch after the other; 0 where nothing is computed."""
         return self.batch * 1e6 / self.latency_us if self.cycles else 0.0
+
+    @property
+    def bound_cycles(self) -> int | None:
+        """The larger bound; None where none was given."""
+        if self.compute_bound is None or self.transfer_bound is None:
+            return None
+        return max(self.compute_bound, self.transfer_bound)
 
     @property
     def gap(self) -> float | None:
@@ -194,16 +203,23 @@ def summarise(
             macs_per_cycle=machine.macs_per_cycle,
             bytes_per_cycle=segments[0].ddr_bytes_per_cycle,
         ),
-        bound_cycles=None if bound is None else bound.cycles,
+        compute_bound=None if bound is None else bound.compute_cycles,
+        transfer_bound=None if bound is None else bound.transfer_cycles,
     )
 
 
 def operation_roofline(operation: OperationTime, summary: Summary) -> Roofline:
-    """One operation against the peaks, in the cycles from its beginning to its end."""
+    """One operation against the peaks, in the cycles that it would take if no engine ever waited.
+
+    Those of the kind of engine that has most to do, spread over all of the kind: what is far below
+    the roof does not fit the engines, whatever the schedule.
+    """
+    counts = {use.engine: use.count for use in summary.engines}
+    cycles = max(-(-operation.busy[engine] // count) for engine, count in counts.items())
     return Roofline(
         macs=operation.macs,
         bytes=operation.traffic.bytes,
-        cycles=operation.end - operation.begin,
+        cycles=cycles,
         macs_per_cycle=summary.roofline.macs_per_cycle,
         bytes_per_cycle=summary.roofline.bytes_per_cycle,
     )

@@ -42,7 +42,7 @@ def trace_text(segments: Sequence[Timeline], *, name: str) -> str:
         },
         "traceEvents": events,
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
+    return json.dumps(document, separators=(",", ":"), sort_keys=True) + "\n"
 
 
 def _names(lanes: dict[Queue, int], machine: str) -> Iterator[Event]:

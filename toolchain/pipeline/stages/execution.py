@@ -92,6 +92,7 @@ def _level(
             sources=compiled.folder / SOURCES,
             layers=True,
             scratch=scratch,
+            machines=context.target.on(context.options.platform).platforms[0].machines,
         )
         with runner.open(request) as opened:
             found = compare_in_lockstep(program, opened, samples, count, context.progress)

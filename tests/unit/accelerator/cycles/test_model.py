@@ -15,7 +15,17 @@ import pytest
 
 from toolchain.accelerator.cycles.model import timeline
 from toolchain.accelerator.cycles.records import Timeline
-from toolchain.accelerator.isa.operands import Engine, Queue, Wait
+from toolchain.accelerator.isa.instructions import Multiply
+from toolchain.accelerator.isa.operands import (
+    Engine,
+    Queue,
+    Rounding,
+    Space,
+    ToInteger,
+    View,
+    Wait,
+)
+from toolchain.core.dtypes import DType
 from toolchain.core.machine import Machine
 from toolchain.errors import CompileError
 
@@ -220,6 +230,29 @@ def test_engines_that_the_machine_has_not(toy: Machine, micro: Any, at: Queue) -
     without = replace(toy, rearrangement=None)
     with pytest.raises(CompileError, match="no such engine"):
         timeline(micro.code({Queue(0, Engine.REARRANGEMENT, 0): [micro.fill(1)]}), without)
+
+
+def test_operations_that_are_not_there(toy: Machine, micro: Any) -> None:
+    code = micro.code({T0: [micro.fill(1), micro.fill(1, operation=3)]})
+    with pytest.raises(CompileError, match="no operation") as caught:
+        timeline(code, toy)
+    assert caught.value.problems[0].where == "core 0 tensor 0, instruction 1"
+
+
+def test_operands_wider_than_the_arrays(toy: Machine, micro: Any) -> None:
+    wide = View(
+        space=Space.MEMORY, offset=0, dtype=DType.INT32, shape=(1, 4, 4), strides=(64, 16, 4)
+    )
+    finish = ToInteger(
+        rounding=Rounding.HALF_EVEN, exact=False, guard_bits=0, zero_point=0, low=-128, high=127
+    )
+    product = Multiply(
+        operation=0, target=wide, a=wide, b=wide, b_zero=None, bias=None, factor=wide, a_zero=0,
+        finish=finish,
+    )  # fmt: skip
+    with pytest.raises(CompileError, match="cannot multiply") as caught:
+        timeline(micro.code({Queue(0, Engine.CONVOLUTION, 0): [product]}), toy)
+    assert (caught.value.problems[0].got, caught.value.problems[0].allowed) == ("32 bits", "8, 16")
 
 
 def test_thousands_of_instructions_are_timed_at_once(toy: Machine, micro: Any) -> None:
