@@ -31,6 +31,21 @@ def stored_type(dtype: DType) -> DType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Knobs:
+    """What a search tries.
+
+    Attributes:
+        chunks: Most parts into which one engine's work on a step is cut.
+        run: Most steps in a row that cores do without an exchange.
+        exchange: How dear an exchange is, in times of what it should be.
+    """
+
+    chunks: int = 4
+    run: int = 8
+    exchange: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """What a machine takes.
 
@@ -38,11 +53,13 @@ class Costs:
         facts: The program.
         machine: The machine.
         orders: Order of the axes of every tensor.
+        knobs: What the search tries.
     """
 
     facts: Facts
     machine: Machine
     orders: Mapping[str, Order]
+    knobs: Knobs = Knobs()
     _known: dict[tuple[int, tuple[int, ...]], int] = field(default_factory=dict)
 
     def engines(self, kind: Engine) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 from toolchain.accelerator.compile.boxes import Box, common, cut, whole
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 Share: TypeAlias = Mapping[int, Box]
 """What each core makes of a result."""
-
-_LONGEST = 8
-"""Most steps in a row without an exchange: edges grow with every window."""
 
 _ROWS = 2
 """The axis of rows, along which steps are cut together."""
@@ -90,7 +88,7 @@ def _runs(flow: Flow, first: int, last: int) -> Iterator[tuple[int, tuple[Share,
     if shape[_ROWS] // rule.cuts[_ROWS] < cores:
         return
     growths = [Growth(flow, last, _ROWS, cores, core) for core in range(cores)]
-    while growths[0].group.first > max(first, last + 1 - _LONGEST):
+    while growths[0].group.first > max(first, last + 1 - flow.costs.knobs.run):
         grown_together(growths, flow)
         start = growths[0].group.first
         if not growths[0].cuttable:
@@ -147,7 +145,7 @@ def _cycles(run: tuple[Share, ...], start: int, before: _Choice, flow: Flow) -> 
                 have = None if here is None else common(need, here)
                 if have != need:
                     missing += flow.bytes(name, need) - (flow.bytes(name, have) if have else 0)
-    return total + _exchange(missing, costs)
+    return total + costs.knobs.exchange * _exchange(missing, costs)
 
 
 def _exchange(missing: int, costs: Costs) -> float:
@@ -156,7 +154,7 @@ def _exchange(missing: int, costs: Costs) -> float:
         return 0.0
     machine = costs.machine
     if machine.interconnect is None:
-        return float("inf")
+        return inf
     rate = machine.interconnect.bytes_per_cycle * machine.cores
     ahead = costs.piece_bytes * machine.clock_mhz * machine.cores
     waiting = ahead / machine.ddr.megabytes_per_second / 2
