@@ -54,12 +54,14 @@ class Costs:
         machine: The machine.
         orders: Order of the axes of every tensor.
         knobs: What the search tries.
+        ddr_limit: Bytes of a second that the DDR may be asked for at most; None: all it has.
     """
 
     facts: Facts
     machine: Machine
     orders: Mapping[str, Order]
     knobs: Knobs = Knobs()
+    ddr_limit: int | None = None
     _known: dict[tuple[int, tuple[int, ...]], int] = field(default_factory=dict)
 
     def engines(self, kind: Engine) -> int:
