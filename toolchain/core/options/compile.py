@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Le
 
 from toolchain.core.options.doc import STRICT, Doc
+from toolchain.core.options.processors import InputProcessor, OutputProcessor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +45,11 @@ class CompileOptions:
             "24 where left out."
         ),
     ] = None
+    input_processors: Annotated[
+        tuple[InputProcessor, ...],
+        Doc("Preprocessing that the compiled model does itself, one entry for each such input."),
+    ] = ()
+    output_processors: Annotated[
+        tuple[OutputProcessor, ...],
+        Doc("How the compiled model hands out outputs, one entry for each that is changed."),
+    ] = ()
