@@ -17,6 +17,7 @@ from toolchain.pipeline.published import Published, open_published
 from toolchain.pipeline.stages.compile import SOURCES
 from toolchain.plugin.manager import PluginManager
 from toolchain.plugin.runners import RunnerRequest
+from toolchain.program.processors import Processors
 from toolchain.program.serialize import load_program
 
 FLOAT, QDQ, REFERENCE = "float", "qdq", "reference"
@@ -114,9 +115,12 @@ def run_samples(
         names = names_of(given)
         store = prepare(given, published, Path(scratch), manager, preprocess=request.preprocess)
         traced = _traced(request, published, Path(scratch), manager, stack)
+        processors = Processors()
+        if request.runner not in (FLOAT, QDQ):
+            processors = published.processors(manager)
         with progress.task("run", len(names)) as advance:
             for index, name in enumerate(names):
-                feeds = store.batch(index)
+                feeds = processors.feeds(store.batch(index))
                 found = traced.run(feeds)
                 yield SampleRun(
                     sample=name,

@@ -65,7 +65,7 @@ def min_extent(shape: tuple[int, ...]) -> int:
 
 
 def check_table(op: Table, facts: Facts) -> None:
-    """256 entries of the output's type for an input of 8 bits, once or for each index of an axis."""
+    """256 entries of the output's type for inputs of 8 bits, once or for each index of an axis."""
     facts.arity(1)
     facts.tensor(op.inputs[0])
     facts.integers(op.inputs[0], 8)

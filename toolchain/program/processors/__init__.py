@@ -4,7 +4,7 @@ Processors are operations of the integer program, put before and behind those of
 form of the program executes them, and all forms can be compared.
 """
 
-from toolchain.program.processors.inputs import apply_input
+from toolchain.program.processors.inputs import apply_input, check_input
 from toolchain.program.processors.outputs import apply_output
 from toolchain.program.processors.records import InputSource, OutputForm
 from toolchain.program.processors.samples import source_sample
@@ -16,6 +16,7 @@ __all__ = [
     "Processors",
     "apply_input",
     "apply_output",
+    "check_input",
     "settle",
     "source_sample",
 ]

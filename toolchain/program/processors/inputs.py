@@ -42,8 +42,7 @@ def apply_input(program: Program, source: InputSource) -> Program:
     """
     old = _input(program, source)
     quantizers = _quantizers(program, old)
-    shapes = geometry(source, old.shape)
-    _check_channels(source, old)
+    shapes = check_input(source, old.shape, old.dtype.value)
     fed = Tensor(name=old.name, dtype=source.dtype, shape=shapes.fed, scale=1.0)
     without = replace(program, tensors={**program.tensors, old.name: fed})
     steps = Steps(without, old.name)
@@ -70,12 +69,7 @@ def _input(program: Program, source: InputSource) -> Tensor:
             got=source.name,
             allowed=", ".join(program.inputs),
         )
-    tensor = program.tensors[source.name]
-    if tensor.dtype is not DType.FLOAT32:
-        raise refused(
-            source, "name", "Only inputs of floats are preprocessed", tensor.dtype, DType.FLOAT32
-        )
-    return tensor
+    return program.tensors[source.name]
 
 
 def _quantizers(program: Program, tensor: Tensor) -> list[Quantize]:
@@ -96,18 +90,29 @@ def _quantizers(program: Program, tensor: Tensor) -> list[Quantize]:
     return [op for op in readers if isinstance(op, Quantize)]
 
 
-def _check_channels(source: InputSource, tensor: Tensor) -> None:
-    rank = len(tensor.shape)
-    channels = tensor.shape[source.channel_axis(rank)]
+def check_input(source: InputSource, shape: tuple[int, ...], dtype: str) -> Geometry:
+    """The shapes of an input, if `source` fits a model input of this shape and type.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if dtype != DType.FLOAT32.value:
+        message = "Only inputs of floats are preprocessed"
+        raise refused(source, "name", message, dtype, DType.FLOAT32)
+    channels = shape[source.channel_axis(len(shape))]
     for key, entries in (("mean", source.mean), ("std", source.std)):
         if len(entries) not in (1, channels):
             message = f"`{key}` does not fit the channels of the input"
             raise refused(source, key, message, len(entries), f"1 or {channels} entries")
     wanted = {Source.RAW: channels, Source.GRAY: 1}.get(source.format, 3)
-    if source.format is not Source.RAW and (rank != 4 or channels != wanted):
+    if source.format is not Source.RAW and (len(shape) != 4 or channels != wanted):
         message = f"An image in {source.format} does not fit the model input"
         allowed = f"an input of 4 axes with {wanted} channels"
-        raise refused(source, "format", message, tensor.shape, allowed)
+        raise refused(source, "format", message, shape, allowed)
+    if not source.dtype.qmin <= source.padding_value <= source.dtype.qmax:
+        message = f"The padding is no {source.dtype}"
+        raise refused(source, "padding_value", message, source.padding_value)
+    return geometry(source, shape)
 
 
 def _pixels(steps: Steps, source: InputSource, shapes: Geometry) -> str:
@@ -162,9 +167,6 @@ def _bounded(x: str, steps: Steps, source: InputSource, shapes: Geometry) -> str
     if source.slicing:
         x = steps.slice(x, source.slicing[:rank], source.slicing[rank:])
     if any(source.padding):
-        if not source.dtype.qmin <= source.padding_value <= source.dtype.qmax:
-            message = f"The padding is no {source.dtype}"
-            raise refused(source, "padding_value", message, source.padding_value)
         x = steps.pad(x, source.padding, source.padding_value)
     return x
 
