@@ -74,8 +74,9 @@ class Published:
     @property
     def compared_program(self) -> str:
         """Stem of the program that the model's own inputs fit: without processors."""
-        without = f"{MODEL_PROGRAM}/"
-        found = [name for name in self.files if name.endswith(_PROGRAM) and without in name]
+        folder = f"{MODEL_PROGRAM}/"
+        files = [name for name in self.files if name.startswith(folder)]
+        found = [name for name in files if name.endswith(_PROGRAM)]
         return found[0].removesuffix(_PROGRAM) if found else self.program
 
     def processors(self, manager: PluginManager) -> Processors:

@@ -126,6 +126,10 @@ def _compile(
     (folder / FILES).mkdir()
     code = _generate(context, program)
     sources = {} if code is None else _write_sources(context, code, folder / FILES)
+    without: dict[str, str] = {}
+    model_program = None
+    if processors:
+        without, model_program = _write_without(lowered, folder / FILES, context.name)
     with context.workspace.scratch() as scratch:
         artifact = context.hooks.compile(
             CompileRequest(
@@ -141,10 +145,6 @@ def _compile(
             )
         )
     _check_files(context, folder / FILES, artifact)
-    without: dict[str, str] = {}
-    model_program = None
-    if processors:
-        without, model_program = _write_without(lowered, folder / FILES, context.name)
     record = CompileRecord(
         files={**sources, **artifact.files, **without},
         program=artifact.program,

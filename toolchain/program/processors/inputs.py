@@ -41,8 +41,8 @@ def apply_input(program: Program, source: InputSource) -> Program:
         CompileError: LOWERING_FAILED where anything reads the input as floats.
     """
     old = _input(program, source)
-    quantizers = _quantizers(program, old)
     shapes = check_input(source, old.shape, old.dtype.value)
+    quantizers = _quantizers(program, old)
     fed = Tensor(name=old.name, dtype=source.dtype, shape=shapes.fed, scale=1.0)
     without = replace(program, tensors={**program.tensors, old.name: fed})
     steps = Steps(without, old.name)
