@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolchain.core.options import CompileOptions, InputOptions
+from toolchain.core.reports import SurgeryRow
 from toolchain.graph.inputs import input_specs
 from toolchain.graph.read import read_proto
 from toolchain.pipeline.stages.samples import options_by_input
 from toolchain.program.processors import Processors, check_input, settle
+from toolchain.program.records import Program, Tensor
 
 
 def processors_of(
@@ -33,3 +35,24 @@ def processors_of(
     for source in found.inputs:
         check_input(source, shapes[source.name].shape, shapes[source.name].dtype)
     return found
+
+
+def processed_rows(processors: Processors, before: Program, after: Program) -> Iterator[SurgeryRow]:
+    """What the report says of every processor: type and shape before and after."""
+    for source in processors.inputs:
+        old, new = before.tensors[source.name], after.tensors[source.name]
+        yield SurgeryRow(
+            change="input processor",
+            where=source.name,
+            old=_form(old),
+            new=f"{_form(new)} {source.format}",
+        )
+    for output in processors.outputs:
+        old, new = before.tensors[output.name], after.tensors[output.name]
+        yield SurgeryRow(
+            change="output processor", where=output.name, old=_form(old), new=_form(new)
+        )
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"

@@ -35,7 +35,8 @@ def test_every_leaf_of_every_record_is_listed():
         "quantize": options.QuantizeOptions,
         "mixed_precision.rules.*": options.PrecisionRule,
         "mixed_precision.pins.*": options.RangePin,
-        "compile": options.CompileOptions,
+        "compile.input_processors.*": options.InputProcessor,
+        "compile.output_processors.*": options.OutputProcessor,
         "analysis": options.AnalysisOptions,
         "check.float_reference": options.CompareOptions,
         "check.qdq_reference": options.CompareOptions,
@@ -47,6 +48,7 @@ def test_every_leaf_of_every_record_is_listed():
     }
     expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
     expected |= {"check.runners", "check.emulated_samples"}
+    expected |= {f"compile.{name}" for name in ("name", "sources", "workers", "opset")}
     expected |= {
         f"surgery.{name}"
         for name in ("input_shapes", "rename_inputs", "rename_outputs", "outputs", "truncate")

@@ -17,7 +17,7 @@ from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
-from toolchain.pipeline.processors import processors_of
+from toolchain.pipeline.processors import processed_rows, processors_of
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.cost import cost_report
@@ -53,6 +53,7 @@ class CompileRecord:
         files: Files of the target, each with what it is.
         program: Stem of the program's files.
         model_program: Stem of the files of the program without processors, if there are any.
+        processed: Inputs and outputs that have other forms than the model's.
         unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
         warnings: What the target could not write.
         cost: What the program costs.
@@ -61,6 +62,7 @@ class CompileRecord:
     files: dict[str, str]
     program: str
     model_program: str | None
+    processed: tuple[SurgeryRow, ...]
     unasked: tuple[str, ...]
     warnings: tuple[Problem, ...]
     cost: CostReport
@@ -95,10 +97,13 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         model_program=record.model_program,
     )
     state = replace(state.after(NAME, stored), compiled=compiled, cost_report=record.cost)
-    if opset is not None and state.optimize_report is not None:
-        report = state.optimize_report
+    rows = record.processed
+    if opset is not None:
         row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
-        report = replace(report, surgery=(*report.surgery, row))
+        rows = (*rows, row)
+    if rows and state.optimize_report is not None:
+        report = state.optimize_report
+        report = replace(report, surgery=(*report.surgery, *rows))
         state = replace(state, optimize_report=report)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
@@ -149,6 +154,7 @@ def _compile(
         files={**sources, **artifact.files, **without},
         program=artifact.program,
         model_program=model_program,
+        processed=tuple(processed_rows(processors, lowered, program)),
         unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
         warnings=artifact.warnings,
         cost=_cost(context, program, code),

@@ -21,8 +21,8 @@ BARS = {
     "blue": ((0, 0, 1), (41, 240, 110)),
     "black": ((0, 0, 0), (16, 128, 128)),
 }
-# The matrix to BGR in Pulsar2's document, with three decimals. Its last number must be a slip: by its
-# own factors the offset of red is -(16 * 1.164 + 128 * 1.596) = -222.912.
+# The matrix to BGR in Pulsar2's document, with three decimals. Its last number must be a slip: by
+# its own factors the offset of red is -(16 * 1.164 + 128 * 1.596) = -222.912.
 PULSAR2 = (1.164, 2.017, 0, -276.8, 1.164, -0.392, -0.813, 135.616, 1.164, 0, 1.596, -221.912)
 
 
