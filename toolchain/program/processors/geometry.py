@@ -72,6 +72,8 @@ def _unpadded(source: InputSource, model: tuple[int, ...]) -> tuple[int, ...]:
     if len(pads) != 2 * rank:
         allowed = f"{2 * rank} numbers: before and behind each of {rank} axes"
         raise refused(source, "padding", "`padding` does not fit the model input", pads, allowed)
+    if pads[0] or pads[rank]:
+        raise refused(source, "padding", "`padding` adds samples to the batch", pads)
     kept = tuple(
         extent - before - behind
         for extent, before, behind in zip(model, pads[:rank], pads[rank:], strict=True)

@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 def apply_input(program: Program, source: InputSource) -> Program:
     """The program with an input of pixels, and the operations that make of them what it stored.
 
-    The input keeps its name. Its `Quantize` becomes a `Table` of pixels (docs/processors.md).
+    The program may be one of several samples at once. The input keeps its name; its `Quantize`
+    becomes a `Table` of pixels (docs/processors.md).
 
     Raises:
         ConfigError: There is no such float input, or the processor does not fit its shape.
         CompileError: LOWERING_FAILED where anything reads the input as floats.
     """
     old = _input(program, source)
+    source = source.for_batch(old.shape[0])
     shapes = check_input(source, old.shape, old.dtype.value)
     quantizers = _quantizers(program, old)
     fed = Tensor(name=old.name, dtype=source.dtype, shape=shapes.fed, scale=1.0)

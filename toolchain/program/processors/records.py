@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from toolchain.core.dtypes import DType
@@ -55,6 +55,13 @@ class InputSource:
     def where(self) -> str:
         """The place that errors name."""
         return f"compile.input_processors, input {self.name!r}"
+
+    def for_batch(self, batch: int) -> InputSource:
+        """The same for another batch: how many samples are fed at once is no matter of pixels."""
+        shape = self.shape and (batch, *self.shape[1:])
+        ends = len(self.slicing) // 2
+        slicing = self.slicing and (*self.slicing[:ends], batch, *self.slicing[ends + 1 :])
+        return replace(self, shape=shape, slicing=slicing)
 
     def channel_axis(self, rank: int) -> int:
         """Axis of the model input along which `mean` and `std` count."""

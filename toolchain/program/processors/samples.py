@@ -29,11 +29,12 @@ def source_sample(source: InputSource, sample: Array) -> Array:
         source: How the input is fed.
         sample: float32, the shape of the model input.
     """
+    source = source.for_batch(sample.shape[0])
     shapes = geometry(source, sample.shape)
     rank = sample.ndim
     kept = _unpadded(_denormalized(source, sample), source, rank)
     low, high = source.dtype.qmin, source.dtype.qmax
-    pixels = np.zeros(shapes.pixels)
+    pixels = np.zeros(shapes.pixels, np.int16)
     firsts = source.slicing[:rank] or (0,) * rank
     window = tuple(slice(first, first + n) for first, n in zip(firsts, kept.shape, strict=True))
     pixels[window] = np.clip(np.rint(kept), low, high)
@@ -62,13 +63,13 @@ def _unpadded(pixels: NDArray[np.float64], source: InputSource, rank: int) -> ND
     return kept
 
 
-def _encoded(pixels: NDArray[np.float64], source: InputSource, shapes: Geometry) -> Array:
+def _encoded(pixels: NDArray[np.int16], source: InputSource, shapes: Geometry) -> Array:
     """Pixels in the model's axes as YUV."""
     if source.conversion is None or source.color is None:
         raise ValueError(f"{source.format} without a range, a matrix or colours")
     if source.model_layout is not Layout.NHWC:
         pixels = pixels.transpose(0, 2, 3, 1)
-    yuv = to_yuv(pixels, source.conversion, Color(source.color))
+    yuv = to_yuv(pixels.astype(np.float64), source.conversion, Color(source.color))
     batch, height, width, _ = yuv.shape
     rows = 2 if source.format in PLANAR else 1
     blocks = yuv.reshape(batch, height // rows, rows, width // 2, 2, 3)

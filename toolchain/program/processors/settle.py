@@ -20,6 +20,7 @@ from toolchain.program.processors.inputs import apply_input
 from toolchain.program.processors.outputs import apply_output
 from toolchain.program.processors.records import YUV, InputSource, OutputForm
 from toolchain.program.processors.samples import source_sample
+from toolchain.program.validation import check_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,11 +41,17 @@ class Processors:
         return bool(self.inputs or self.outputs)
 
     def apply(self, program: Program) -> Program:
-        """The program with all of them; see `apply_input` and `apply_output`."""
+        """The program with all of them; see `apply_input` and `apply_output`.
+
+        Raises:
+            CompileError: Also PROGRAM_INVALID, where shapes that were asked for are too large.
+        """
         for source in self.inputs:
             program = apply_input(program, source)
         for form in self.outputs:
             program = apply_output(program, form)
+        if self:
+            check_program(program)
         return program
 
     def feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -231,6 +231,21 @@ def test_a_matrix_has_rows_of_the_model(storing, pixels, noise) -> None:
             assert found[0, :, row, column].tolist() == [u, min(v + v % 2, 255), max(y - 3, 0)]
 
 
+def test_several_samples_at_once(storing, pixels, noise) -> None:
+    source = pixels(
+        format=Source.NV21,
+        conversion=YuvRange.LIMITED,
+        shape=(1, 9, 6, 1),
+        slicing=(0, 0, 1, 0, 1, 3, 4, 5),
+        padding=(0, 0, 1, 0, 0, 0, 0, 1),
+    )
+    fed = noise((4, 9, 6, 1))
+    together = ran(apply_input(storing((4, 3, 4, 6)), source), fed)
+    alone = apply_input(storing(), source)
+    each = [Interpreter(alone).run({"x": one[np.newaxis]})["q"] for one in fed]
+    np.testing.assert_array_equal(together, np.concatenate(each))
+
+
 def test_names_that_are_taken_get_a_number(storing, pixels) -> None:
     program = storing()
     taken = Tensor(name="x/transpose", dtype=DType.FLOAT32, shape=(1,))
@@ -292,6 +307,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "rank": ({"shape": (3, 4), "slicing": (0,) * 8}, "another rank"),
     "padding": ({"padding": (1, 1)}, "before and behind each of 4 axes"),
     "all padding": ({"padding": (0, 0, 2, 0, 0, 0, 2, 0)}, "all that the model input has"),
+    "samples as padding": ({"padding": (0, 0, 0, 0, 1, 0, 0, 0)}, "to the batch"),
     "fill": ({"dtype": DType.INT8, "padding_value": 200}, "no int8"),
 }
 

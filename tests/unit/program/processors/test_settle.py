@@ -17,7 +17,7 @@ from toolchain.core.options import (
     SourceDtype,
     YuvRange,
 )
-from toolchain.errors import Code, ConfigError
+from toolchain.errors import Code, CompileError, ConfigError
 from toolchain.program.processors import Processors, settle
 
 YUV = {"format": Source.NV12, "color": Color.RGB}
@@ -90,6 +90,14 @@ def test_names(inputs: tuple[str | None, ...], outputs: tuple[str | None, ...], 
     with pytest.raises(ConfigError) as caught:
         settle(options, {"a": InputOptions(), "b": InputOptions()}, ("y",))
     assert [problem.code for problem in caught.value.problems] == [code]
+
+
+def test_pixels_beyond_what_indices_can_name_are_refused(storing) -> None:
+    shape = (1, 3, 40000, 40000)
+    cut = {"slicing": (0, 0, 0, 0, 1, 3, 4, 6), "shape": shape}
+    with pytest.raises(CompileError, match="more than") as caught:
+        settled(**RGB, **cut).apply(storing())
+    assert caught.value.problems[0].code is Code.PROGRAM_INVALID
 
 
 def test_nothing_asked_for_is_nothing_to_do() -> None:
