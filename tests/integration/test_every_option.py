@@ -113,9 +113,7 @@ def fed(before: dict[str, Any], after: dict[str, Any], fails: Code | None = None
     """Two ways to feed pixels to the input of 8 x 8."""
     key = "compile.input_processors"
     base = {"format": "rgb", "color": "rgb"}
-    return Change(
-        before={key: [{**base, **before}]}, after={key: [{**base, **after}]}, fails=fails
-    )
+    return Change(before={key: [{**base, **before}]}, after={key: [{**base, **after}]}, fails=fails)
 
 
 def handed_out(before: dict[str, Any], after: dict[str, Any], fails: Code | None = None) -> Change:
