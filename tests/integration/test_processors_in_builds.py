@@ -42,6 +42,7 @@ def test_what_was_compiled_computes_what_the_model_does(fed: Any, images: np.nda
     compiled, model = (load_program(fed.target, stem) for stem in ("tiny", "model/tiny"))
     assert built.check is not None
     assert built.check.passed
+    assert not any("pixels" in each.problem.message for each in built.diagnostics)
     assert model.tensors["x"].dtype == "float32"
     assert compiled.tensors["x"].shape == (1, 8, 8, 3)
     stored = compiled.tensors["logits"]
@@ -106,6 +107,17 @@ def test_layers_are_compared_without_processors(fed: Any) -> None:
     layers = {row.output for row in report.rows}
     assert layers
     assert not any(name.startswith("x/") for name in layers)
+
+
+def test_samples_that_no_pixels_give_are_a_warning(fed: Any) -> None:
+    built = fed.changed({"input": [{"mean": [128.5]}]}).build()
+    own = fed.changed(
+        {"compile.input_processors": [{"format": "raw", "mean": [0.0], "std": [1.0]}]}
+    ).build()
+    assert not any("pixels" in each.problem.message for each in built.diagnostics)
+    (found,) = [each.problem for each in own.diagnostics if "pixels" in each.problem.message]
+    assert found.code is Code.DATA_SUSPICIOUS
+    assert "input 'x'" in str(found.where)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,18 @@ from pathlib import Path
 
 from toolchain.core.options import CompileOptions, InputOptions
 from toolchain.core.reports import SurgeryRow
+from toolchain.core.samples import SampleStore
+from toolchain.errors import Code, Problem
 from toolchain.graph.inputs import input_specs
 from toolchain.graph.read import read_proto
 from toolchain.pipeline.stages.samples import options_by_input
-from toolchain.program.processors import Processors, check_input, settle
+from toolchain.program.processors import Processors, beside_pixels, check_input, settle
 from toolchain.program.records import Program, Tensor
+
+_BITS = 0.01
+"""Less than this beside a pixel may be the last bits of float32."""
+_SHARE = 0.01
+"""Elements that may be no pixels, as those around a picture."""
 
 
 def processors_of(
@@ -35,6 +42,23 @@ def processors_of(
     for source in found.inputs:
         check_input(source, shapes[source.name].shape, shapes[source.name].dtype)
     return found
+
+
+def no_pixels(processors: Processors, samples: SampleStore) -> Iterator[Problem]:
+    """Inputs whose first sample is not what pixels give, so that a device feeds other numbers."""
+    first = samples.batch(0)
+    for source in processors.inputs:
+        beside = beside_pixels(source, first[source.name])
+        share = float((beside > _BITS).mean())
+        if share > _SHARE:
+            yield Problem(
+                code=Code.DATA_SUSPICIOUS,
+                message="Samples are no pixels by these mean and std: the device will feed others",
+                where=source.where,
+                got=f"{share:.0%} of the first sample, up to {beside.max():.3g} beside a pixel",
+                allowed=f"(pixel - mean) / std of {source.dtype} pixels",
+                hint="set the mean and std that the samples were made with",
+            )
 
 
 def processed_rows(processors: Processors, before: Program, after: Program) -> Iterator[SurgeryRow]:

@@ -17,7 +17,7 @@ from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
-from toolchain.pipeline.processors import processed_rows, processors_of
+from toolchain.pipeline.processors import no_pixels, processed_rows, processors_of
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.cost import cost_report
@@ -108,6 +108,8 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
     state = state.warn_all(NAME, record.warnings)
+    if state.samples is not None:
+        state = state.warn_all(NAME, no_pixels(processors, state.samples.store))
     if record.unasked:
         problem = Problem(
             code=Code.RUNS_IN_FLOAT,

@@ -7,7 +7,7 @@ form of the program executes them, and all forms can be compared.
 from toolchain.program.processors.inputs import apply_input, check_input
 from toolchain.program.processors.outputs import apply_output
 from toolchain.program.processors.records import InputSource, OutputForm
-from toolchain.program.processors.samples import source_sample
+from toolchain.program.processors.samples import beside_pixels, source_sample
 from toolchain.program.processors.settle import Processors, settle
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Processors",
     "apply_input",
     "apply_output",
+    "beside_pixels",
     "check_input",
     "settle",
     "source_sample",

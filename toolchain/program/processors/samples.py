@@ -33,11 +33,10 @@ def source_sample(source: InputSource, sample: Array) -> Array:
     shapes = geometry(source, sample.shape)
     rank = sample.ndim
     kept = _unpadded(_denormalized(source, sample), source, rank)
-    low, high = source.dtype.qmin, source.dtype.qmax
     pixels = np.zeros(shapes.pixels, np.int16)
     firsts = source.slicing[:rank] or (0,) * rank
     window = tuple(slice(first, first + n) for first, n in zip(firsts, kept.shape, strict=True))
-    pixels[window] = np.clip(np.rint(kept), low, high)
+    pixels[window] = _nearest(source, kept)
     if source.format in YUV:
         return _encoded(pixels, source, shapes)
     if source.format in (Source.RGB, Source.BGR) and source.format.value != source.color:
@@ -46,6 +45,21 @@ def source_sample(source: InputSource, sample: Array) -> Array:
     if perm is not None:
         pixels = pixels.transpose(np.argsort(perm))
     return np.ascontiguousarray(pixels.astype(source.dtype.numpy))
+
+
+def beside_pixels(source: InputSource, sample: Array) -> NDArray[np.float64]:
+    """How far every element of a sample lies beside the nearest pixel, in units of pixels.
+
+    Nothing does in a sample that was made of pixels by the same mean and std, but for the last bits
+    of float32. Padding does not count.
+    """
+    kept = _unpadded(_denormalized(source, sample), source, sample.ndim)
+    return np.abs(kept - _nearest(source, kept))
+
+
+def _nearest(source: InputSource, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest numbers that the type of the source has, ties to even."""
+    return np.clip(np.rint(values), source.dtype.qmin, source.dtype.qmax)
 
 
 def _denormalized(source: InputSource, sample: Array) -> NDArray[np.float64]:

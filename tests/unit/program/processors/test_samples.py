@@ -8,7 +8,7 @@ import pytest
 from toolchain.core.dtypes import DType
 from toolchain.core.options import Color, Layout, Source, YuvRange
 from toolchain.program.interpreter import Interpreter
-from toolchain.program.processors import apply_input, source_sample
+from toolchain.program.processors import apply_input, beside_pixels, source_sample
 
 MEAN, STD = (123.68, 116.779, 103.939), (58.62, 57.34, 57.6)
 
@@ -48,6 +48,15 @@ def test_what_pixels_cannot_say_is_cut_and_rounded(pixels) -> None:
     np.testing.assert_array_equal(found, np.array([[0, 0, 2, 4, 255]], np.uint8), strict=True)
     found = source_sample(pixels(dtype=DType.INT8), sample)
     np.testing.assert_array_equal(found, np.array([[-128, -6, 2, 4, 127]], np.int8), strict=True)
+
+
+def test_how_far_samples_are_from_pixels(pixels, noise) -> None:
+    source = pixels(format=Source.RGB, layout=Layout.NHWC, mean=MEAN, std=STD)
+    assert beside_pixels(source, normalized(noise((4, 6, 3)))).max() < 1e-4
+    sample = np.array([[-2.0, 0.25, 7.0, 255.5, 300.0]], np.float32)
+    np.testing.assert_array_equal(beside_pixels(pixels(), sample), [[2, 0.25, 0, 0.5, 45]])
+    padded = pixels(padding=(0, 1, 0, 0))
+    np.testing.assert_array_equal(beside_pixels(padded, sample), [[0.25, 0, 0.5, 45]])
 
 
 @pytest.mark.parametrize("conversion", YuvRange)
