@@ -12,6 +12,7 @@ from toolchain.core.options import Color, Layout, Source
 from toolchain.core.quant import PerTensor, QuantParams, QuantSpec
 from toolchain.errors import Code, CompileError, ConfigError
 from toolchain.numerics.affine import quantize
+from toolchain.program.checks.facts import FLOAT32_LEAST, FLOAT32_MAX
 from toolchain.program.processors.colors import FRACTION_BITS, FixedPoint, to_colors
 from toolchain.program.processors.geometry import (
     TO_NHWC,
@@ -106,15 +107,29 @@ def check_input(source: InputSource, shape: tuple[int, ...], dtype: str) -> Geom
         if len(entries) not in (1, channels):
             message = f"`{key}` does not fit the channels of the input"
             raise refused(source, key, message, len(entries), f"1 or {channels} entries")
-    wanted = {Source.RAW: channels, Source.GRAY: 1}.get(source.format, 3)
-    if source.format is not Source.RAW and (len(shape) != 4 or channels != wanted):
-        message = f"An image in {source.format} does not fit the model input"
-        allowed = f"an input of 4 axes with {wanted} channels"
-        raise refused(source, "format", message, shape, allowed)
+        if not all(_is_float32(each) and (key == "mean" or each > 0) for each in entries):
+            message = f"`{key}` is not made of finite float32 numbers"
+            raise refused(source, key, message, entries)
     if not source.dtype.qmin <= source.padding_value <= source.dtype.qmax:
         message = f"The padding is no {source.dtype}"
         raise refused(source, "padding_value", message, source.padding_value)
-    return geometry(source, shape)
+    if source.format is Source.RAW:
+        return geometry(source, shape)
+    wanted = 1 if source.format is Source.GRAY else 3
+    message = f"An image in {source.format} does not fit the model input"
+    allowed = f"an image of 4 axes with {wanted} channels"
+    if len(shape) != 4:
+        raise refused(source, "format", message, shape, allowed)
+    found = geometry(source, shape)
+    if found.pixels[source.channel_axis(4)] != wanted:
+        raise refused(source, "format", message, found.pixels, allowed)
+    return found
+
+
+def _is_float32(value: float) -> bool:
+    """True for 0 and what float32 holds without turning it into 0 or an infinity."""
+    low, high = FLOAT32_LEAST, FLOAT32_MAX
+    return value == 0 or low <= abs(value) <= high
 
 
 def _pixels(steps: Steps, source: InputSource, shapes: Geometry) -> str:
@@ -193,7 +208,8 @@ def _normalized(source: InputSource) -> NDArray[np.float32]:
     """(float32(p) - mean) / std of every pixel, float32 (channels, 256), or (1, 256) for all."""
     pixels: Array = np.arange(source.dtype.qmin, source.dtype.qmax + 1, dtype=np.float32)
     mean, std = (np.array(each, np.float32)[:, None] for each in (source.mean, source.std))
-    return np.asarray((pixels - mean) / std, np.float32)
+    with np.errstate(over="ignore"):  # a quotient beyond float32 is infinite and saturates
+        return np.asarray((pixels - mean) / std, np.float32)
 
 
 def _params(op: Quantize, target: Tensor) -> QuantParams:

@@ -219,6 +219,18 @@ def test_yuv_to_bgr_last_and_cut(storing, pixels, noise) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+def test_one_colour_of_an_image(storing, pixels, noise) -> None:
+    source = pixels(
+        format=Source.RGB,
+        color=Color.BGR,
+        shape=(1, 3, 4, 6),
+        slicing=(0, 2, 0, 0, 1, 3, 4, 6),
+    )
+    fed = noise((1, 3, 4, 6))
+    found = ran(apply_input(storing((1, 1, 4, 6), scale=1.0, zero_point=0), source), fed)
+    np.testing.assert_array_equal(found, fed[:, :1])  # the last of BGR is red
+
+
 def test_a_matrix_has_rows_of_the_model(storing, pixels, noise) -> None:
     matrix = (0, 1.0, 0, 0, 0, 0, 1.0, 0.5, 1.0, 0, 0, -3.0)  # U, V + 1/2, Y - 3
     source = pixels(format=Source.YUYV, color=Color.BGR, conversion=matrix)
@@ -296,7 +308,15 @@ def test_an_input_that_is_read_as_floats_is_refused(storing, pixels) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "mean": ({"mean": (1.0, 2.0)}, "1 or 3 entries"),
     "std": ({"std": (1.0, 2.0)}, "1 or 3 entries"),
+    "infinite mean": ({"mean": (float("inf"),)}, "finite"),
+    "no mean": ({"mean": (float("nan"),)}, "finite"),
+    "std beyond float32": ({"std": (1e39,)}, "finite"),
+    "std that float32 makes 0": ({"std": (1e-60,)}, "finite"),
     "gray": ({"format": Source.GRAY, "color": Color.GRAY}, "1 channels"),
+    "a channel of padding": (
+        {"format": Source.BGR, "padding": (0, 1, 0, 0, 0, 0, 0, 0)},
+        "3 channels",
+    ),
     "slicing without shape": ({"slicing": (0,) * 8}, "needs `shape`"),
     "slicing beyond": (
         {"slicing": (0, 0, 1, 0, 1, 3, 5, 6), "shape": (1, 3, 4, 6)},
