@@ -11,6 +11,7 @@ on all machines.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from tc_target_dpu.facts import SPEC as DPU
 from tc_target_kdp.facts import SPEC as KDP
 from tc_target_npu.facts import SPEC as NPU
 from toolchain.accelerator.bounds import ProgramBound, program_bound
+from toolchain.accelerator.estimate import estimate_cycles
 from toolchain.core.machine import Machine
 from toolchain.program.records import Program
 from toolchain.program.serialize import load_program
@@ -78,16 +80,25 @@ def _compare() -> list[str]:
     rows: list[tuple[object, ...]] = []
     refuted: list[str] = []
     for network, name in (*PUBLISHED_CYCLES, *PUBLISHED_FPS):
-        bound = program_bound(ARCHITECTURES[network](), machines[name])
+        program = ARCHITECTURES[network]()
+        bound = program_bound(program, machines[name])
+        estimate = estimate_cycles(program, bound).cycles
         cycles = PUBLISHED_CYCLES.get((network, name))
         if cycles is None:
             cycles = round(machines[name].clock_mhz * 1e6 / PUBLISHED_FPS[network, name])
         if cycles < bound.cycles:
             refuted.append(f"{network} on {name}")
         ratio = cycles / bound.cycles
-        rows.append((network, name, f"{bound.macs / 1e6:.0f}", bound.cycles, cycles, ratio))
-    header = ("network", "machine", "MMACs", "bound", "published", "published/bound")
-    show("Cycles: our bound beside the vendor's own model", header, rows)
+        figures = (bound.cycles, cycles, ratio, estimate, estimate / cycles)
+        rows.append((network, name, f"{bound.macs / 1e6:.0f}", *figures))
+    shares = [float(str(row[-1])) for row in rows]
+    mean = math.exp(math.fsum(map(math.log, shares)) / len(shares))
+    header = (
+        "network", "machine", "MMACs", "bound", "published", "published/bound", "estimate",
+        "estimate/published",
+    )  # fmt: skip
+    print(f"estimate/published: geometric mean {mean:.2f}, {min(shares):.2f} to {max(shares):.2f}")
+    show("Cycles: our bound and our estimate beside the vendor's own model", header, rows)
     return refuted
 
 

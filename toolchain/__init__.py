@@ -7,8 +7,8 @@ The job in three lines:
     result = build("configs/quickstart.toml", targets=["riscv"])
     print(result.targets[0].accuracy)
 
-docs/api.md shows all functions: `build`, `quantize`, `run`, `evaluate`, `analyze`, `diff` and
-`verify`.
+docs/api.md shows all functions: `build`, `quantize`, `run`, `estimate`, `evaluate`,
+`analyze`, `diff` and `verify`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolchain.pipeline.analyze import analyze
     from toolchain.pipeline.diff import diff
+    from toolchain.pipeline.estimate import estimate
     from toolchain.pipeline.evaluate import Wanted, evaluate
     from toolchain.pipeline.execute import run
     from toolchain.pipeline.quantize import quantize
     from toolchain.pipeline.run import build
     from toolchain.pipeline.verify import verify
 
-__all__ = ["Wanted", "analyze", "build", "diff", "evaluate", "quantize", "run", "verify"]
+__all__ = [
+    "Wanted",
+    "analyze",
+    "build",
+    "diff",
+    "estimate",
+    "evaluate",
+    "quantize",
+    "run",
+    "verify",
+]
 
 _HOMES = {
     "Wanted": "toolchain.pipeline.evaluate",
     "analyze": "toolchain.pipeline.analyze",
     "build": "toolchain.pipeline.run",
     "diff": "toolchain.pipeline.diff",
+    "estimate": "toolchain.pipeline.estimate",
     "evaluate": "toolchain.pipeline.evaluate",
     "quantize": "toolchain.pipeline.quantize",
     "run": "toolchain.pipeline.execute",

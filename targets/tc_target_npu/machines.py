@@ -8,6 +8,7 @@ from toolchain.api import (
     ConvolutionEngine,
     Ddr,
     DepthwiseArray,
+    Interconnect,
     MacArray,
     Machine,
     OnChipMemory,
@@ -126,7 +127,15 @@ def _named(chip: str, *machines: Machine) -> tuple[Machine, ...]:
 
 
 def _with_cores(one: Machine, chip: str, cores: int, summary: str) -> Machine:
-    return replace(one, name=f"{chip}-npu{cores}", cores=cores, summary=summary)
+    """More cores of a kind; alone a core has no way to others."""
+    named = replace(one, name=f"{chip}-npu{cores}", cores=cores, summary=summary)
+    if cores == 1:
+        return named
+    return replace(
+        named,
+        interconnect=Interconnect(bytes_per_cycle=one.transfer.bytes_per_cycle),
+        assumptions={**one.assumptions, "interconnect.bytes_per_cycle": "as wide as a transfer"},
+    )
 
 
 _OF_AX650 = (

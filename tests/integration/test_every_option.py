@@ -279,6 +279,33 @@ CHANGES: dict[str, Change] = {
     ),
     "compile.output_processors.*.perm": handed_out({}, {"perm": [1, 0]}),
     "compile.output_processors.*.dtype": handed_out({}, {"dtype": "stored"}),
+    **{
+        f"compile.{name}": Change(after=after, fails=Code.NO_EFFECT)
+        for name, after in {
+            "static_batch_sizes": {"compile.static_batch_sizes": [1, 2]},
+            "max_dynamic_batch_size": {"compile.max_dynamic_batch_size": 4},
+            "ddr_bw_limit": {"compile.ddr_bw_limit": 2.0},
+            "slice_mode": {"compile.slice_mode": True},
+            "tile_mode": {"compile.tile_mode": True},
+            "groups.*.input_shapes": {"compile.groups": [{"input_shapes": {"x": [1, 3, 12, 12]}}]},
+        }.items()
+    },
+    "compile.disable_ir_fix": Change(
+        after={"compile.disable_ir_fix": True}, fails=Code.CONTRADICTION
+    ),
+    **{
+        f"compile.sub_configs.*.{name}": Change(
+            after={"compile.sub_configs": [{"start": ["x"], "end": ["r1"], **own}]},
+            fails=Code.NO_EFFECT if own else Code.CONTRADICTION,
+        )
+        for name, own in {
+            "start": {},
+            "end": {},
+            "ddr_bw_limit": {"ddr_bw_limit": 1.0},
+            "slice_mode": {"slice_mode": True},
+            "tile_mode": {"tile_mode": False},
+        }.items()
+    },
     "check.runners": Change(
         base={"compile.sources": True, "target.riscv.options.binary": False},
         before={"check.runners": []},

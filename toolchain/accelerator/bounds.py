@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from toolchain.core.cost import MatrixShape, OperationCost
+from toolchain.accelerator.rates import is_depthwise, product_cycles
+from toolchain.core.cost import OperationCost
 from toolchain.core.machine import Machine
 from toolchain.program.cost import program_costs
 from toolchain.program.records import (
@@ -133,36 +134,6 @@ def transfer_cycles(size: int, machine: Machine) -> int:
     return math.ceil(size / rate)
 
 
-def product_cycles(shape: MatrixShape, bits: int, machine: Machine) -> int:
-    """Cycles that one engine takes for products with an operand of `bits` bits.
-
-    Whole steps of the array: of output positions, of the input channels at one position of the
-    kernel, of output channels; those of groups one after the other. With one input channel per
-    group, of more than one, all groups are channels of the depthwise array.
-
-    Raises:
-        KeyError: The convolution engine has no passes for operands so wide.
-    """
-    passes = machine.convolution.passes[bits]
-    depthwise = machine.convolution.depthwise or machine.tensor.depthwise
-    if _is_depthwise(shape) and depthwise is not None:
-        channels = _steps(shape.count * shape.columns, depthwise.channels)
-        return channels * _steps(shape.rows, depthwise.pixels) * shape.window * passes
-    array = machine.convolution.array
-    positions = _steps(shape.rows, array.pixels)
-    inputs = shape.window * _steps(shape.depth // shape.window, array.inputs)
-    outputs = _steps(shape.columns, array.outputs)
-    return shape.count * positions * inputs * outputs * passes
-
-
-def _steps(extent: int, at_a_time: int) -> int:
-    return -(-extent // at_a_time)
-
-
-def _is_depthwise(shape: MatrixShape) -> bool:
-    return shape.count > 1 and shape.depth == shape.window
-
-
 def _engine(op: Operation, cost: OperationCost, machine: Machine) -> Engine:
     """Who computes an operation: what has float operands or results is left to the host."""
     if isinstance(op, (FloatOp, Quantize, Dequantize)):
@@ -171,7 +142,7 @@ def _engine(op: Operation, cost: OperationCost, machine: Machine) -> Engine:
         return Engine.TENSOR if cost.element_steps else Engine.MOVEMENT
     if cost.dtype.bits not in machine.convolution.passes:
         return Engine.HOST
-    if _is_depthwise(cost.products) and machine.convolution.depthwise is None:
+    if is_depthwise(cost.products) and machine.convolution.depthwise is None:
         return Engine.TENSOR
     return Engine.CONVOLUTION
 
@@ -182,7 +153,7 @@ def _operation_bound(
     busy = 0
     if engine in (Engine.CONVOLUTION, Engine.TENSOR):
         if cost.products is None:
-            busy = _steps(cost.element_steps, machine.tensor.lanes)
+            busy = -(-cost.element_steps // machine.tensor.lanes)
         else:
             busy = product_cycles(cost.products, cost.dtype.bits, machine)
     return OperationBound(
@@ -203,7 +174,7 @@ def _busy(operations: Iterable[OperationBound], engine: Engine) -> int:
 def _shared(busy: int, engine: Engine, machine: Machine) -> int:
     """Cycles of one engine, spread over all engines of its kind on all cores."""
     kind = machine.tensor if engine is Engine.TENSOR else machine.convolution
-    return _steps(busy, kind.count * machine.cores)
+    return -(-busy // (kind.count * machine.cores))
 
 
 def _compulsory(

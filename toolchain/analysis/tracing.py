@@ -14,7 +14,7 @@ from toolchain.analysis.forms import session_form
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView, ValueView
 from toolchain.core.operators import DEQUANTIZE, QUANTIZE
-from toolchain.core.runner import Runner
+from toolchain.core.runner import BatchRunner, Runner
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.view import read_view
 from toolchain.program.interpreter import Interpreter
@@ -58,11 +58,13 @@ class Traced:
         run: Feeds to the outputs and, where they were asked for, every layer's tensors.
         outputs: Names of the model outputs, in its order.
         storage: How each tensor is stored that `run` hands out, and each input.
+        batches: Numbers of samples that `run` takes at once, along the first axes.
     """
 
     run: RunFunction
     outputs: tuple[str, ...]
     storage: Mapping[str, Storage]
+    batches: tuple[int, ...] = (1,)
 
 
 def trace_model(model: Path, folder: Path, *, layers: bool) -> Traced:
@@ -98,7 +100,7 @@ def trace_program(program: Program, *, layers: bool, threads: int) -> Traced:
 
 
 def trace_runner(program: Program, runner: Runner, *, layers: bool) -> Traced:
-    """A compiled form of the program; layers as `trace_program` has them."""
+    """A compiled form of the program; layers as `trace_program` has them, of single samples."""
     storage = _program_storage(program, layers=layers)
     wanted = [name for name in storage if name not in program.inputs]
 
@@ -106,7 +108,8 @@ def trace_runner(program: Program, runner: Runner, *, layers: bool) -> Traced:
         found = runner.run(feeds)
         return {name: found[name] for name in (*program.outputs, *wanted)}
 
-    return Traced(run=run, outputs=program.outputs, storage=storage)
+    batches = runner.batches if isinstance(runner, BatchRunner) and not layers else (1,)
+    return Traced(run=run, outputs=program.outputs, storage=storage, batches=batches)
 
 
 def _program_storage(program: Program, *, layers: bool) -> dict[str, Storage]:

@@ -13,6 +13,8 @@ from toolchain.cli.build import build
 from toolchain.cli.clean import clean
 from toolchain.cli.config import config
 from toolchain.cli.diff import diff, verify
+from toolchain.cli.disasm import disasm
+from toolchain.cli.estimate import estimate
 from toolchain.cli.eval import evaluate
 from toolchain.cli.explain import explain
 from toolchain.cli.export import export
@@ -23,6 +25,7 @@ from toolchain.cli.plugins import plugins
 from toolchain.cli.run import run as run_command
 from toolchain.cli.streams import kept_for_answers, kept_from_children
 from toolchain.cli.targets import targets
+from toolchain.cli.trace import trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +37,21 @@ app.command("eval")(evaluate)
 app.command("run")(run_command)
 app.add_typer(config)
 app.add_typer(plugin)
-for _command in (diff, verify, export, analyze, inspect, targets, plugins, explain, clean):
+for _command in (
+    diff,
+    verify,
+    export,
+    analyze,
+    trace,
+    disasm,
+    inspect,
+    estimate,
+    targets,
+    plugins,
+    explain,
+):
     app.command()(_command)
+app.command()(clean)
 
 
 def main() -> None:

@@ -52,8 +52,7 @@ def run(  # noqa: PLR0913 - one parameter per option
     from toolchain.pipeline.published import open_published
     from toolchain.pipeline.runner_tests import RunnerTests
     from toolchain.plugin.manager import PluginManager
-    from toolchain.render.figures import plural
-    from toolchain.render.runs import output_tables, summarize
+    from toolchain.render.runs import batches_line, output_tables, run_batches, summarize
 
     speak = Output(form, verbose=verbose, quiet=quiet)
     published = open_published(folder)
@@ -65,10 +64,11 @@ def run(  # noqa: PLR0913 - one parameter per option
     )
     files = None if dump is None else Dump(dump, published, runner=runner)
     tests = None if export_tests is None else RunnerTests(export_tests, published, runner)
-    shown = []
+    shown, sizes = [], []
     for found in run_samples(request, PluginManager.load(), speak.progress()):
         outputs = [summarize(n, found.storage[n].real(a)) for n, a in found.outputs.items()]
         shown.append((found.sample, outputs))
+        sizes.append(found.batch)
         if files is not None:
             files.add(found)
         if tests is not None:
@@ -78,9 +78,10 @@ def run(  # noqa: PLR0913 - one parameter per option
     answer = {
         "target": published.target,
         "runner": runner,
+        "batches": run_batches(sizes),
         "samples": samples,
         "dump": dump,
         "tests": export_tests,
     }
-    line = f"{published.target}, {runner}: {plural(len(shown), 'sample')}"
+    line = f"{published.target}, {runner}: {batches_line(sizes)}"
     speak.answer(answer, line if dump is None else str(dump / INDEX))

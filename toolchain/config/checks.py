@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolchain.config.compile_checks import compile_problems
 from toolchain.config.dotted import Path, format_path
 from toolchain.config.records import FileConfig
 from toolchain.config.settings import Layer, Setting, Tree, find, place
@@ -96,6 +97,7 @@ def contradictions(config: FileConfig, tree: Tree, file: str) -> list[Problem]:
         ),
         *_repeated_pins(mixed.pins, problem),
         *surgery_problems(config.surgery, problem),
+        *compile_problems(config.compile, problem),
     ]
 
 

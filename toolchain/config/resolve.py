@@ -46,7 +46,8 @@ def resolve(
     of targets that are not selected too. Without `selected` the config's own `targets` are built.
 
     Raises ConfigError with all problems together: first those of single settings, and where there
-    are none, all contradictions. Raises PluginError for a target whose options are no record.
+    are none, all contradictions, then all that a target does not honour. Raises PluginError for a
+    target whose options are no record.
     """
     shape = ConfigShape(str(raw.path), targets)
     edited, problems = apply_overrides(raw.values, overrides)
@@ -59,6 +60,7 @@ def resolve(
     everyone = dict.fromkeys((*names, *tree.get("target", {})))
     found = [shape.contradictions(shape.merged(tree, name)) for name in everyone]
     _raise([problem for problems_of_one in found for problem in problems_of_one])
+    _raise([p for name in names for p in shape.unheard(shape.merged(tree, name), name)])
     merged = {name: shape.settled(tree, name) for name in names}
     values: dict[str, Any] = {"targets": list(names), "target": {}}
     origins = {"targets": chosen.origin if chosen is not None else DEFAULT_ORIGIN}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolchain.config.checks import contradictions, idle_options
+from toolchain.config.compile_checks import unheard_options
 from toolchain.config.records import FileConfig, SectionsConfig, target_record
 from toolchain.config.settings import (
     DEFAULT_ORIGIN,
@@ -104,6 +105,20 @@ class ConfigShape:
     def contradictions(self, merged: Tree) -> list[Problem]:
         """Settings of a merged tree that contradict each other."""
         return contradictions(self._record(merged), merged, self._file)
+
+    def unheard(self, merged: Tree, name: str) -> list[Problem]:
+        """Options that target `name` does not honour, and that are set for it."""
+        config, spec = self._record(merged), self._targets[name].spec
+        return [
+            Problem(
+                code=Code.NO_EFFECT,
+                message=f"Target `{name}` does not compile for a machine with `compile.{option}`",
+                where=place(merged, ("compile", option), self._file),
+                allowed=listing(sorted(spec.machine_options)) if spec.machine_options else None,
+                hint="set it in `[target.NAME.compile]` of a target that does, or leave it out",
+            )
+            for option in unheard_options(config.compile, spec.machine_options)
+        ]
 
     def build(self, merged: Tree, name: str) -> BuildOptions:
         """The record of one build."""

@@ -332,6 +332,25 @@ _BUILD = {
         "A C compiler from before C99, or a cross compiler without a C library.",
         "Read the compiler's first error, which is quoted, and try another compiler.",
     ),
+    Code.CODE_INVALID: _Text(
+        "Instructions of a machine that break the rules of its instruction set",
+        "Bytes, an assembly text or instructions are not what docs/isa.md allows on this machine.",
+        "A file that was cut short, or a convolution that writes behind the end of a memory.",
+        "Correct the line or instruction that is named; a compiled model is to be built again.",
+    ),
+    Code.MACHINE_CODE_INVALID: _Text(
+        "Code of a machine that the machine cannot execute",
+        "An instruction reads what nobody wrote, leaves its memory, or races with another one.",
+        "A convolution that does not wait for the transfer of its weights.",
+        "Mend the instruction that is named; in code of `tc build`, report it as a bug.",
+    ),
+    Code.NO_BATCH: _Text(
+        "A program that cannot be compiled for several samples at once",
+        "An operation mixes elements of different samples, or a Reshape names the batch while "
+        "`compile.disable_ir_fix` forbids to change it.",
+        "An output that depends on no input, or GatherND on a tensor that holds samples.",
+        "Compile for batch 1, or change the model so that axis 0 holds samples only.",
+    ),
 }
 
 _CHECK = {

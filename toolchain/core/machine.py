@@ -141,6 +141,17 @@ class Ddr:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interconnect:
+    """The way between cores: transfer engines reach the memories of all of them.
+
+    Attributes:
+        bytes_per_cycle: What one transfer engine moves on it.
+    """
+
+    bytes_per_cycle: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A model of a machine; no figure here was measured by us.
 
@@ -156,6 +167,7 @@ class Machine:
         memory: On-chip memory of a core, for activations, and for weights without a buffer.
         weight_buffer: On-chip memory of a core for weights alone.
         shared_memory: On-chip memory that all cores reach.
+        interconnect: The way between cores; None: they meet in the DDR only.
         ddr: The memory outside.
         sync_cycles: Cycles between the end of what an engine waits for and its own start.
         sources: Path of a figure, or of a record for all of its figures, to who published it.
@@ -175,6 +187,7 @@ class Machine:
     rearrangement: RearrangementEngine | None = None
     weight_buffer: OnChipMemory | None = None
     shared_memory: OnChipMemory | None = None
+    interconnect: Interconnect | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     assumptions: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from toolchain.core.dtypes import Array
 
@@ -17,4 +17,14 @@ class Runner(Protocol):
         Args:
             feeds: Every program input, with the shape and type of its tensor.
         """
+        ...
+
+
+@runtime_checkable
+class BatchRunner(Runner, Protocol):
+    """One that also runs several samples at once, one after the other along the first axes."""
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """Numbers of samples that it runs at once, rising."""
         ...

@@ -190,6 +190,8 @@ class TargetSpec:
         fused_activations: Operators that an accumulating operator absorbs before requantization.
         min_scale: Smallest scale the hardware can use.
         opset: ONNX opset of what is handed to the vendor's runtime.
+        machine_options: Which of `core.options.MACHINE_OPTIONS` its `tc_compile` honours; any
+            other one that a user sets is an error.
         notes: Where the facts come from, one line each.
     """
 
@@ -214,6 +216,7 @@ class TargetSpec:
     fused_activations: frozenset[str] = frozenset({"Relu", "Clip"})
     min_scale: float = 2.0**-126
     opset: int = 24
+    machine_options: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
+from toolchain.accelerator.runtime import composition
 from toolchain.analysis.tracing import Storage, Traced, trace_model, trace_program, trace_runner
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress, SilentProgress
@@ -35,6 +39,7 @@ class SampleRun:
         outputs: Model outputs, in its order, as they are stored.
         layers: Every layer's tensors, as they are stored; empty unless they were asked for.
         storage: How each of all these tensors is stored.
+        batch: Samples that were run at once, this one among them.
     """
 
     sample: str
@@ -42,6 +47,7 @@ class SampleRun:
     outputs: Mapping[str, Array]
     layers: Mapping[str, Array]
     storage: Mapping[str, Storage]
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +110,10 @@ def run(
 def run_samples(
     request: RunRequest, manager: PluginManager, progress: Progress
 ) -> Iterator[SampleRun]:
-    """Run one sample after the other; what came of one is handed out before the next is run.
+    """Run one sample after the other, or one batch where the form takes several at once.
+
+    What came of one batch is handed out before the next is run. A form that takes batches runs the
+    samples in as large ones as possible.
 
     Raises:
         ToolchainError: The folder was not published, or samples do not fit the model.
@@ -118,18 +127,39 @@ def run_samples(
         processors = Processors()
         if request.runner not in (FLOAT, QDQ):
             processors = published.processors(manager)
+        samples = (processors.feeds(store.batch(index)) for index in range(len(names)))
+        runs = run_traced(traced, samples, len(names))
         with progress.task("run", len(names)) as advance:
-            for index, name in enumerate(names):
-                feeds = processors.feeds(store.batch(index))
-                found = traced.run(feeds)
+            for name, (batch, feeds, found) in zip(names, runs, strict=True):
                 yield SampleRun(
                     sample=name,
                     inputs=feeds,
                     outputs={output: found[output] for output in traced.outputs},
                     layers={n: a for n, a in found.items() if n not in traced.outputs},
                     storage=traced.storage,
+                    batch=batch,
                 )
                 advance(1)
+
+
+def run_traced(
+    traced: Traced, samples: Iterable[Mapping[str, Array]], count: int
+) -> Iterator[tuple[int, Mapping[str, Array], Mapping[str, Array]]]:
+    """How many of `count` samples were run at once with each, its feeds, and what comes of it.
+
+    Raises:
+        DataError: No sum of the form's batches is the number of samples.
+    """
+    waiting = iter(samples)
+    for batch in composition(traced.batches, count):
+        feeds = list(islice(waiting, batch))
+        if batch == 1:
+            yield 1, feeds[0], traced.run(feeds[0])
+            continue
+        joined = {name: np.concatenate([each[name] for each in feeds]) for name in feeds[0]}
+        parts = {name: np.split(array, batch) for name, array in traced.run(joined).items()}
+        for index, sample in enumerate(feeds):
+            yield batch, sample, {name: part[index] for name, part in parts.items()}
 
 
 def _traced(
@@ -160,6 +190,7 @@ def _traced(
     missing = runner.missing(published.files)
     if missing:
         raise SystemFailure.of(missing)
+    spec = manager.targets()[published.target].spec
     opened = runner.open(
         RunnerRequest(
             folder=published.folder,
@@ -170,6 +201,7 @@ def _traced(
             sources=published.folder / SOURCES,
             layers=request.layers,
             scratch=scratch,
+            machines=spec.on(published.platform).platforms[0].machines,
         )
     )
     return trace_runner(program, stack.enter_context(opened), layers=request.layers)

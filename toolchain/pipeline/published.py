@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain.accelerator.container.records import SUFFIX
 from toolchain.config.formats import Format
 from toolchain.config.loading import RawConfig
 from toolchain.config.resolve import resolve
@@ -95,6 +96,14 @@ class Published:
         if not any(name.endswith(_PROGRAM) for name in self.files):
             return None
         return file_digest(self.folder / f"{self.program}{_PROGRAM}")
+
+    @property
+    def compiled(self) -> Path:
+        """The compiled model of a machine."""
+        found = [name for name in self.files if name.endswith(SUFFIX)]
+        if not found:
+            raise _lacking(self.folder, "a compiled model of a machine")
+        return self._file(found[0], "a compiled model of a machine")
 
     @property
     def qdq(self) -> Path:

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 from toolchain.accelerator.description import machine_findings
+from toolchain.core.options import MACHINE_OPTIONS
 from toolchain.core.quant import ScaleKind
 from toolchain.core.target import Requantization, TargetDef, TargetSpec
 from toolchain.plugin.declared import Findings
@@ -61,6 +62,8 @@ def _types(spec: TargetSpec) -> Findings:
         yield "bias.dtypes", "none", "at least one type, the default first"
     if not (spec.accumulator.is_integer and spec.accumulator.signed):
         yield "accumulator", spec.accumulator, "a signed integer type"
+    for name in sorted(spec.machine_options - set(MACHINE_OPTIONS)):
+        yield "machine_options", name[:80], ", ".join(MACHINE_OPTIONS)
 
 
 def _numbers(spec: TargetSpec) -> Findings:

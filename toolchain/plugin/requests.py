@@ -141,7 +141,8 @@ class CompileRequest:
     """Write the target's files into `folder`.
 
     `sources` holds the program as C, which is published whatever the answer; None where
-    `compile.sources` switches it off.
+    `compile.sources` switches it off. `groups` holds the program for each entry of
+    `compile.groups`, with the parameters of `program` and the shapes of the group.
     """
 
     target: TargetSpec
@@ -153,6 +154,7 @@ class CompileRequest:
     name: str
     options: CompileOptions
     target_options: Any
+    groups: tuple[Program, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolchain.core.machine import Machine
 from toolchain.core.runner import Runner
 from toolchain.errors import Problem
 from toolchain.program.records import Program
@@ -25,6 +26,7 @@ class RunnerRequest:
         sources: The program as C, where the build wrote it.
         layers: True asks for every tensor that an operation writes, too.
         scratch: Folder for files of the runner's own.
+        machines: Models of the machines of the chip.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class RunnerRequest:
     sources: Path
     layers: bool
     scratch: Path
+    machines: tuple[Machine, ...] = ()
 
     @property
     def layer_names(self) -> tuple[str, ...]:

@@ -50,16 +50,36 @@ _OPERATIONS: Mapping[str, type[Operation]] = {
     for name, record in vars(records).items()
     if isinstance(record, type) and issubclass(record, Operation) and record is not Operation
 }
-_BODY = frozenset(
+_RECORDS = frozenset(
     {"name", "inputs", "outputs", "tensors", "operations"}
     | {"rounding", "requantization", "wide_accumulator"}
 )
+"""Keys of a program without its constants."""
 
 
 def save_program(program: Program, folder: Path, stem: str) -> tuple[str, str]:
     """Write `<stem>.program.json` and `<stem>.program.bin` into `folder`; returns their names."""
     layout, weights = _lay_out(program.constants)
     body = {
+        **encode_records(program),
+        "constants": layout,
+        "constants_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "body_sha256": hashlib.sha256(canonical(body)).hexdigest(),
+        "body": body,
+    }
+    json_name, bin_name = _file_names(stem)
+    (folder / json_name).write_bytes(canonical(document))
+    (folder / bin_name).write_bytes(weights)
+    return json_name, bin_name
+
+
+def encode_records(program: Program) -> dict[str, Json]:
+    """Everything of a program but its constants, as a JSON object."""
+    return {
         "name": program.name,
         "rounding": program.rounding.value,
         "requantization": program.requantization.value,
@@ -68,19 +88,33 @@ def save_program(program: Program, folder: Path, stem: str) -> tuple[str, str]:
         "outputs": list(program.outputs),
         "tensors": [encode_record(program.tensors[name]) for name in sorted(program.tensors)],
         "operations": [encode_tagged(op) for op in program.operations],
-        "constants": layout,
-        "constants_sha256": hashlib.sha256(weights).hexdigest(),
     }
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "body_sha256": hashlib.sha256(_canonical(body)).hexdigest(),
-        "body": body,
-    }
-    json_name, bin_name = _file_names(stem)
-    (folder / json_name).write_bytes(_canonical(document))
-    (folder / bin_name).write_bytes(weights)
-    return json_name, bin_name
+
+
+def decode_records(body: Mapping[str, Json], constants: Mapping[str, Array]) -> Program:
+    """The program, unchecked, of what `encode_records` gave and constants; raises Malformed."""
+    if set(body) != _RECORDS:
+        raise Malformed("body", sorted(body), "the fields of a program")
+    tensors = [
+        decode_record(item, Tensor, f"tensors[{index}]")
+        for index, item in enumerate(require(body["tensors"], list, "tensors"))
+    ]
+    if len({tensor.name for tensor in tensors}) != len(tensors):
+        raise Malformed("tensors", "a name twice", "every name once")
+    return Program(
+        name=require(body["name"], str, "name"),
+        rounding=decode_enum(body["rounding"], Rounding, "rounding"),
+        requantization=decode_enum(body["requantization"], Requantization, "requantization"),
+        wide_accumulator=decode_enum(body["wide_accumulator"], DType, "wide_accumulator"),
+        inputs=_names(body["inputs"], "inputs"),
+        outputs=_names(body["outputs"], "outputs"),
+        tensors={tensor.name: tensor for tensor in tensors},
+        constants=constants,
+        operations=tuple(
+            decode_tagged(item, _OPERATIONS, f"operations[{index}]")
+            for index, item in enumerate(require(body["operations"], list, "operations"))
+        ),
+    )
 
 
 def load_program(folder: Path, stem: str) -> Program:
@@ -123,11 +157,23 @@ def _invalid(path: Path, message: str, got: object) -> CompileError:
     )
 
 
-def _canonical(value: Json) -> bytes:
+def canonical(value: Json) -> bytes:
+    """A JSON value as ASCII text with sorted keys and without spaces: equal values, equal bytes."""
     text = json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
     return text.encode("ascii")
+
+
+def parse_canonical(text: bytes) -> dict[str, Json]:
+    """The object of what `canonical` gave; raises Malformed for any other text."""
+    try:
+        document = require(json.loads(text), dict, "file")
+        if canonical(document) != text:
+            raise Malformed("file", "another form", "canonical JSON")
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, NaN, or nested too deep
+        raise Malformed("file", error, "canonical JSON") from error
+    return document
 
 
 def _lay_out(constants: Mapping[str, Array]) -> tuple[dict[str, Json], bytes]:
@@ -150,12 +196,7 @@ def _lay_out(constants: Mapping[str, Array]) -> tuple[dict[str, Json], bytes]:
 
 def _parse(text: bytes) -> dict[str, Json]:
     """The body of the JSON file, once its form and checksum are right."""
-    try:
-        document = require(json.loads(text), dict, "file")
-        if _canonical(document) != text:
-            raise Malformed("file", "another form", "canonical JSON")
-    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, NaN, or nested too deep
-        raise Malformed("file", error, "canonical JSON") from error
+    document = parse_canonical(text)
     if set(document) != {"format", "version", "body_sha256", "body"}:
         raise Malformed("file", sorted(document), "format, version, body_sha256 and body")
     if document["format"] != FORMAT:
@@ -163,37 +204,19 @@ def _parse(text: bytes) -> dict[str, Json]:
     if require(document["version"], int, "version") != VERSION:
         raise Malformed("version", document["version"], str(VERSION))
     body = require(document["body"], dict, "body")
-    digest = hashlib.sha256(_canonical(body)).hexdigest()
+    digest = hashlib.sha256(canonical(body)).hexdigest()
     if document["body_sha256"] != digest:
         raise Malformed("body_sha256", document["body_sha256"], digest)
     return body
 
 
 def _decode_program(body: dict[str, Json], weights: bytes) -> Program:
-    if set(body) != _BODY | {"constants", "constants_sha256"}:
+    if set(body) != _RECORDS | {"constants", "constants_sha256"}:
         raise Malformed("body", sorted(body), "the fields of a program")
     if body["constants_sha256"] != hashlib.sha256(weights).hexdigest():
         raise Malformed("constants_sha256", body["constants_sha256"], "that of the .bin file")
-    tensors = [
-        decode_record(item, Tensor, f"tensors[{index}]")
-        for index, item in enumerate(require(body["tensors"], list, "tensors"))
-    ]
-    if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise Malformed("tensors", "a name twice", "every name once")
-    return Program(
-        name=require(body["name"], str, "name"),
-        rounding=decode_enum(body["rounding"], Rounding, "rounding"),
-        requantization=decode_enum(body["requantization"], Requantization, "requantization"),
-        wide_accumulator=decode_enum(body["wide_accumulator"], DType, "wide_accumulator"),
-        inputs=_names(body["inputs"], "inputs"),
-        outputs=_names(body["outputs"], "outputs"),
-        tensors={tensor.name: tensor for tensor in tensors},
-        constants=_decode_constants(body["constants"], weights),
-        operations=tuple(
-            decode_tagged(item, _OPERATIONS, f"operations[{index}]")
-            for index, item in enumerate(require(body["operations"], list, "operations"))
-        ),
-    )
+    records = {key: body[key] for key in _RECORDS}
+    return decode_records(records, _decode_constants(body["constants"], weights))
 
 
 def _names(data: Json, where: str) -> tuple[str, ...]:

@@ -80,6 +80,7 @@ class TargetFacts:
     fused_activations: tuple[str, ...]
     min_scale: float
     opset: int
+    machine_options: tuple[str, ...]
     ops: tuple[OpFacts, ...]
     notes: tuple[str, ...]
 
@@ -106,6 +107,7 @@ def facts_of(target: TargetDef) -> TargetFacts:
         fused_activations=tuple(sorted(spec.fused_activations)),
         min_scale=spec.min_scale,
         opset=spec.opset,
+        machine_options=tuple(sorted(spec.machine_options)),
         ops=_ops(spec),
         notes=spec.notes,
     )
@@ -175,6 +177,7 @@ def _numbers(facts: TargetFacts) -> Table:
             ("fused activations", ", ".join(facts.fused_activations) or "-"),
             ("smallest scale", real(facts.min_scale)),
             ("opset", str(facts.opset)),
+            ("machine options", ", ".join(facts.machine_options) or "none"),
         ),
         facts.summary,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.render.figures import real
+from toolchain.render.figures import plural, real
 from toolchain.render.tables import Table, table
 
 if TYPE_CHECKING:
@@ -94,3 +94,18 @@ def output_tables(runs: Sequence[tuple[str, Sequence[OutputSummary]]]) -> tuple[
         ),
     )
     return tuple(one for one in found if one.rows)
+
+
+def run_batches(of_samples: Sequence[int]) -> tuple[int, ...]:
+    """Batches that were run, of the size of the batch that each sample was in: 2 2 1 is 2 and 1."""
+    found: list[int] = []
+    while sum(found) < len(of_samples):
+        found.append(of_samples[sum(found)])
+    return tuple(found)
+
+
+def batches_line(of_samples: Sequence[int]) -> str:
+    """Number of samples, and as what they were run where any batch had several."""
+    line, batches = plural(len(of_samples), "sample"), run_batches(of_samples)
+    several = len(batches) < len(of_samples)
+    return f"{line} as {' + '.join(str(batch) for batch in batches)}" if several else line

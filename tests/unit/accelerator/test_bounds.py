@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tc_target_npu.facts import SPEC as NPU
-from toolchain.accelerator.bounds import Engine, product_cycles, program_bound, transfer_cycles
-from toolchain.core.cost import MatrixShape
+from toolchain.accelerator.bounds import Engine, program_bound, transfer_cycles
 from toolchain.core.dtypes import DType
 from toolchain.core.machine import DepthwiseArray, Machine, TransferEngine
 from toolchain.core.quant import Rounding
@@ -30,47 +25,6 @@ from toolchain.program.records import (
 )
 
 FINISH = Requantize(factor="f", zero_point=0, low=-128, high=127)
-
-
-@pytest.mark.parametrize(
-    ("shape", "bits", "cycles"),
-    [
-        # One step of the array: 4 positions, 8 inputs, 16 outputs.
-        (MatrixShape(count=1, rows=4, depth=8, columns=16), 8, 1),
-        (MatrixShape(count=1, rows=5, depth=9, columns=17), 8, 2 * 2 * 2),
-        (MatrixShape(count=1, rows=5, depth=9, columns=17), 16, 3 * 8),
-        # 3 x 3 on 3 channels: 9 positions of the kernel, each one step of 8 inputs, not 27 / 8.
-        (MatrixShape(count=1, rows=16, depth=27, columns=16, window=9), 8, 4 * 9),
-        # Two groups of 12 channels, one after the other.
-        (MatrixShape(count=2, rows=8, depth=12, columns=16), 8, 2 * 2 * 2),
-        # Depthwise 3 x 3 on 40 channels: 3 steps of 16 channels.
-        (MatrixShape(count=40, rows=16, depth=9, columns=1, window=9), 8, 4 * 9 * 3),
-        # With two outputs per input: 80 channels.
-        (MatrixShape(count=40, rows=16, depth=9, columns=2, window=9), 8, 4 * 9 * 5),
-        # One input channel and one group is no depthwise convolution.
-        (MatrixShape(count=1, rows=16, depth=9, columns=40, window=9), 8, 4 * 9 * 3),
-        # A row is a fourth of the array: fully connected layers.
-        (MatrixShape(count=1, rows=1, depth=64, columns=10), 8, 8),
-    ],
-)
-def test_cycles_of_one_array(toy: Machine, shape: MatrixShape, bits: int, cycles: int) -> None:
-    assert product_cycles(shape, bits, toy) == cycles
-
-
-SIZES = st.integers(1, 300)
-
-
-@given(count=SIZES, rows=SIZES, channels=SIZES, columns=SIZES, window=st.sampled_from((1, 9, 25)))
-def test_no_array_does_more_than_its_macs(
-    count: int, rows: int, channels: int, columns: int, window: int
-) -> None:
-    shape = MatrixShape(
-        count=count, rows=rows, depth=channels * window, columns=columns, window=window
-    )
-    machine = NPU.platforms[0].machines[0]
-    busy = product_cycles(shape, 8, machine)
-    assert busy * machine.convolution.array.macs >= shape.macs
-    assert product_cycles(replace(shape, rows=rows + 1), 8, machine) >= busy
 
 
 def test_transfers_take_the_narrower_of_memory_and_channels(toy: Machine) -> None:

@@ -35,8 +35,11 @@ def test_every_leaf_of_every_record_is_listed():
         "quantize": options.QuantizeOptions,
         "mixed_precision.rules.*": options.PrecisionRule,
         "mixed_precision.pins.*": options.RangePin,
+        "compile": options.CompileOptions,
         "compile.input_processors.*": options.InputProcessor,
         "compile.output_processors.*": options.OutputProcessor,
+        "compile.sub_configs.*": options.SubConfig,
+        "compile.groups.*": options.ShapeGroup,
         "analysis": options.AnalysisOptions,
         "check.float_reference": options.CompareOptions,
         "check.qdq_reference": options.CompareOptions,
@@ -46,9 +49,10 @@ def test_every_leaf_of_every_record_is_listed():
         for path, record in sections.items()
         for field in dataclasses.fields(record)
     }
+    expected -= {f"compile.{name}" for name in ("sub_configs", "groups")}
+    expected -= {f"compile.{name}" for name in ("input_processors", "output_processors")}
     expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
     expected |= {"check.runners", "check.emulated_samples"}
-    expected |= {f"compile.{name}" for name in ("name", "sources", "workers", "opset")}
     expected |= {
         f"surgery.{name}"
         for name in ("input_shapes", "rename_inputs", "rename_outputs", "outputs", "truncate")

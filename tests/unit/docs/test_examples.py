@@ -13,6 +13,7 @@ PRINTS = {
     "analyze": "0 of 12 layers marked",
     "build": "16 nodes on integers",
     "diff": "the board is wrong in /reduce/Conv",
+    "estimate": "ax650-npu1: 448640 MACs",
     "evaluate": "riscv reference: 0.9",
     "quantize": "tensors are quantized",
     "run": "reference logits: class 7",

@@ -39,6 +39,7 @@ ONE = Platform(name="x1", summary="one")
         ({"accumulator": DType.UINT16},
          "target riscv, accumulator"),
         ({"min_scale": 0.0}, "target riscv, min_scale"),
+        ({"machine_options": frozenset({"tile_mode", "opset"})}, "target riscv, machine_options"),
         ({"ops": {"Softmax": OpSupport(output_range=(1.0, 1.0))}},
          "target riscv, ops[Softmax].output_range"),
     ],

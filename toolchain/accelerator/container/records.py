@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from toolchain.core.dtypes import DType
+
 if TYPE_CHECKING:
     from toolchain.accelerator.isa.code import Code
-    from toolchain.core.dtypes import DType
     from toolchain.program.records import Program
+
+
+SUFFIX = ".tcm"
+"""End of the name of a compiled model's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

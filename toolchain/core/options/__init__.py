@@ -7,7 +7,7 @@ and generates schema and reference from them. `Doc` gives the text, `annotated_t
 from toolchain.core.options.analysis import AnalysisForm, AnalysisMode, AnalysisOptions
 from toolchain.core.options.build import BuildOptions
 from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
-from toolchain.core.options.compile import CompileOptions
+from toolchain.core.options.compile import MACHINE_OPTIONS, CompileOptions, ShapeGroup, SubConfig
 from toolchain.core.options.doc import STRICT, Doc
 from toolchain.core.options.inputs import (
     PRESETS,
@@ -38,6 +38,7 @@ from toolchain.core.options.surgery import (
 )
 
 __all__ = [
+    "MACHINE_OPTIONS",
     "PRESETS",
     "STRICT",
     "AnalysisForm",
@@ -71,8 +72,10 @@ __all__ = [
     "RangePin",
     "RawDtype",
     "Scope",
+    "ShapeGroup",
     "Source",
     "SourceDtype",
+    "SubConfig",
     "SurgeryOptions",
     "Unsupported",
     "YuvRange",

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, MinLen
 
 from toolchain.core.options.doc import STRICT, Doc
 from toolchain.core.options.processors import InputProcessor, OutputProcessor
+
+MACHINE_OPTIONS = (
+    "static_batch_sizes",
+    "max_dynamic_batch_size",
+    "disable_ir_fix",
+    "ddr_bw_limit",
+    "slice_mode",
+    "tile_mode",
+    "sub_configs",
+    "groups",
+)
+"""Options of `CompileOptions` that only targets with a compiler for a machine can honour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubConfig:
+    """Other options for a subgraph, which is compiled on its own; what is left out stays."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    start: Annotated[
+        tuple[str, ...], MinLen(1), Doc("Tensors of the QDQ model behind which the subgraph lies.")
+    ]
+    end: Annotated[tuple[str, ...], MinLen(1), Doc("Tensors that the subgraph ends with.")]
+    ddr_bw_limit: Annotated[float | None, Gt(0), Doc("`compile.ddr_bw_limit` of the subgraph.")] = (
+        None
+    )
+    slice_mode: Annotated[bool | None, Doc("`compile.slice_mode` of the subgraph.")] = None
+    tile_mode: Annotated[bool | None, Doc("`compile.tile_mode` of the subgraph.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeGroup:
+    """Other shapes of inputs that the artifact is compiled for as well, with the same weights."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    input_shapes: Annotated[
+        Mapping[Annotated[str, MinLen(1)], tuple[Annotated[int, Ge(1)], ...]],
+        MinLen(1),
+        Doc("Shapes by input, batch first; inputs that are left out keep theirs."),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +96,54 @@ class CompileOptions:
         tuple[OutputProcessor, ...],
         Doc("How the compiled model hands out outputs, one entry for each that is changed."),
     ] = ()
+    static_batch_sizes: Annotated[
+        tuple[Annotated[int, Ge(1), Le(1024)], ...],
+        Doc(
+            "Batch sizes that a machine's program is compiled for; the weights are stored once. "
+            "Other batches run as several of these. Only batch 1 where left out."
+        ),
+    ] = ()
+    max_dynamic_batch_size: Annotated[
+        int,
+        Ge(0),
+        Le(1024),
+        Doc(
+            "Compile for the batch sizes 1, 2, 4 and so on up to this one, as long as the "
+            "estimated time per sample falls; 0 is off."
+        ),
+    ] = 0
+    disable_ir_fix: Annotated[
+        bool,
+        Doc(
+            "Do not change the constants of Reshape operators for other batch sizes: one that "
+            "names the batch is an error then."
+        ),
+    ] = False
+    ddr_bw_limit: Annotated[
+        float,
+        Ge(0),
+        Doc("DDR bandwidth in GB/s that compiling reckons with, below the machine's; 0: all."),
+    ] = 0.0
+    slice_mode: Annotated[
+        bool,
+        Doc(
+            "Let layers that work channel by channel run with the one before, in slices of "
+            "channels, so that less goes through the DDR."
+        ),
+    ] = False
+    tile_mode: Annotated[
+        bool,
+        Doc("Let tiles of rows run through several layers, so that less goes through the DDR."),
+    ] = False
+    sub_configs: Annotated[
+        tuple[SubConfig, ...], Doc("Other options for subgraphs between tensors.")
+    ] = ()
+    groups: Annotated[
+        tuple[ShapeGroup, ...],
+        Doc("Further shapes of inputs in the same artifact; `tc run --group` selects one."),
+    ] = ()
+
+    @property
+    def several_samples(self) -> bool:
+        """Whether programs for more than one sample at once are asked for."""
+        return self.max_dynamic_batch_size > 1 or any(size > 1 for size in self.static_batch_sizes)

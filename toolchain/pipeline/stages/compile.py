@@ -19,6 +19,8 @@ from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.processors import no_pixels, processed_rows, processors_of
 from toolchain.pipeline.records import read_record, write_record
+from toolchain.pipeline.stages.batches import check_reshapes
+from toolchain.pipeline.stages.groups import group_programs
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.cost import cost_report
 from toolchain.program.processors import Processors
@@ -127,6 +129,7 @@ def _compile(
     options = context.options
     graph = read_view(qdq)
     unasked = unasked_float_nodes(graph, float_nodes(graph))
+    check_reshapes(graph, options.compile)
     lower = LowerRequest(target=context.target, graph=graph, name=context.name)
     lowered = context.hooks.lower(lower)
     program = processors.apply(lowered)
@@ -149,6 +152,7 @@ def _compile(
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
+                groups=tuple(map(processors.apply, group_programs(context, qdq, scratch))),
             )
         )
     _check_files(context, folder / FILES, artifact)

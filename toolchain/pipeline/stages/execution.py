@@ -99,6 +99,7 @@ def _level(
             sources=compiled.folder / SOURCES,
             layers=True,
             scratch=scratch,
+            machines=context.target.on(context.options.platform).platforms[0].machines,
         )
         with runner.open(request) as opened:
             feeds = (processors.feeds(samples.batch(index)) for index in range(count))

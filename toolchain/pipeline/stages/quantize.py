@@ -98,7 +98,7 @@ def quantize(
     source, fixed = without_qdq(state.optimized, folder)
     graph = read_view(source)
     tail = frozenset(() if state.optimize_report is None else state.optimize_report.tail)
-    plan, asked = _planned(context, target, graph, fixed, mixed, tail)
+    plan, asked = planned(context, target, graph, fixed, mixed, tail)
     observed = calibrate(context, source, graph, plan, state.samples, tail)
     with context.workspace.scratch() as scratch:
         result = context.hooks.quantize(
@@ -133,7 +133,7 @@ def quantize(
     )
 
 
-def _planned(
+def planned(
     context: BuildContext,
     target: TargetSpec,
     graph: GraphView,

@@ -1,0 +1,1 @@
+"""The compiler of machine segments: an integer program to the instructions of a machine."""

@@ -1,0 +1,58 @@
+"""Boxes: parts of tensors, as a range of indices on every axis."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from math import prod
+from typing import TypeAlias
+
+Box: TypeAlias = tuple[tuple[int, int], ...]
+"""First index and the one behind the last, for every axis."""
+
+
+def whole(shape: tuple[int, ...]) -> Box:
+    """All of a tensor."""
+    return tuple((0, extent) for extent in shape)
+
+
+def extents(box: Box) -> tuple[int, ...]:
+    """Elements on every axis."""
+    return tuple(stop - start for start, stop in box)
+
+
+def size(box: Box) -> int:
+    """Number of elements."""
+    return prod(extents(box))
+
+
+def hull(boxes: Iterable[Box]) -> Box:
+    """The smallest box that contains all of one or more."""
+    return tuple(
+        (min(s for s, _ in axis), max(e for _, e in axis)) for axis in zip(*boxes, strict=True)
+    )
+
+
+def common(a: Box, b: Box) -> Box | None:
+    """What two boxes share; None for nothing."""
+    found = tuple((max(a0, b0), min(a1, b1)) for (a0, a1), (b0, b1) in zip(a, b, strict=True))
+    return found if all(start < stop for start, stop in found) else None
+
+
+def contains(outer: Box, inner: Box) -> bool:
+    """True if all of `inner` lies in `outer`."""
+    return all(a0 <= b0 and b1 <= a1 for (a0, a1), (b0, b1) in zip(outer, inner, strict=True))
+
+
+def with_axis(box: Box, axis: int, bounds: tuple[int, int]) -> Box:
+    """The box with other bounds on one axis."""
+    return (*box[:axis], bounds, *box[axis + 1 :])
+
+
+def cut(box: Box, axis: int, parts: int, grain: int = 1) -> tuple[Box, ...]:
+    """At most `parts` boxes along an axis, of about equal extent, at multiples of `grain`."""
+    start, stop = box[axis]
+    units = -(-(stop - start) // grain)
+    parts = min(parts, units)
+    edges = [start + grain * (units * part // parts) for part in range(parts)] + [stop]
+    return tuple(with_axis(box, axis, (a, b)) for a, b in itertools.pairwise(edges))

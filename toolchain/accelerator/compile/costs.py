@@ -1,0 +1,105 @@
+"""Cycles of parts of operations, before anything has an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from toolchain.accelerator.compile.boxes import Box
+from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule
+from toolchain.accelerator.compile.views import Order, dense_strides, place
+from toolchain.accelerator.isa.operands import Engine, Queue, Space, View
+from toolchain.accelerator.rates import busy_cycles
+from toolchain.core.dtypes import DType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolchain.accelerator.isa.instructions import Instruction
+    from toolchain.core.dtypes import Array
+    from toolchain.core.machine import Machine
+
+
+def stored_type(dtype: DType) -> DType:
+    """The type in which elements lie in memory; those of 4 bits lie in bytes."""
+    return DType(dtype.numpy.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a machine takes.
+
+    Attributes:
+        facts: The program.
+        machine: The machine.
+        orders: Order of the axes of every tensor.
+    """
+
+    facts: Facts
+    machine: Machine
+    orders: Mapping[str, Order]
+    _known: dict[tuple[int, tuple[int, ...]], int] = field(default_factory=dict)
+
+    def engines(self, kind: Engine) -> int:
+        """Engines of a kind on one core."""
+        machine = self.machine
+        match kind:
+            case Engine.CONVOLUTION:
+                return machine.convolution.count
+            case Engine.TENSOR:
+                return machine.tensor.count
+            case Engine.TRANSFER:
+                return machine.transfer.count
+            case Engine.REARRANGEMENT:
+                return 0 if machine.rearrangement is None else machine.rearrangement.count
+
+    @property
+    def parameter_space(self) -> Space:
+        """Where parameters lie."""
+        return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
+
+    @property
+    def pass_bytes(self) -> int:
+        """Most bytes of parameters that are loaded as one: those of wider steps come in passes."""
+        memory = self.machine.weight_buffer or self.machine.memory
+        return max(memory.bytes // 16, 1 << 12)
+
+    def cycles(self, rule: Rule, box: Box) -> int:
+        """What one engine takes for a part of a result."""
+        key = (id(rule), tuple(stop - start for start, stop in box))
+        if key not in self._known:
+            queue = Queue(0, rule.engine, 0)
+            self._known[key] = sum(
+                busy_cycles(instruction, queue, self.machine)
+                for instruction in self.instructions(rule, box)
+            )
+        return self._known[key]
+
+    def instructions(self, rule: Rule, box: Box) -> tuple[Instruction, ...]:
+        """The instructions of a part, everything at address 0 of its own memory."""
+        sources = []
+        for name, need in zip(rule.inputs, rule.needs(box), strict=True):
+            sources.append(None if need is None else self._patch(name, need))
+        parameters = {
+            parameter.role: parameter_view(parameter.array, Space.MEMORY, 0, 0, parameter.rows(box))
+            for parameter in rule.parameters
+        }
+        target = self._patch(rule.output, box).view
+        at = Operands(box=box, target=target, sources=sources, parameters=parameters)
+        return rule.instructions(at)
+
+    def _patch(self, name: str, box: Box):
+        dtype = stored_type(self.facts.dtype(name))
+        return place(
+            space=Space.MEMORY, core=0, offset=0, dtype=dtype, box=box, order=self.orders[name]
+        )
+
+
+def parameter_view(
+    array: Array, space: Space, core: int, offset: int, rows: tuple[int, int]
+) -> View:
+    """A view of some rows of an array that lies in C order, the first of them at `offset`."""
+    shape = (rows[1] - rows[0], *array.shape[1:])
+    strides = dense_strides(shape, tuple(range(len(shape))), array.dtype.itemsize)
+    dtype = DType(array.dtype.name)
+    return View(space=space, core=core, offset=offset, dtype=dtype, shape=shape, strides=strides)

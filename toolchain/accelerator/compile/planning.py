@@ -1,0 +1,187 @@
+"""Plans: which steps run through tiles together, and which core makes what."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from toolchain.accelerator.compile.groups import (
+    Estimate,
+    Flow,
+    Group,
+    estimate,
+    fits,
+    tile_boxes,
+    ways,
+)
+from toolchain.accelerator.compile.plan import Plan, Residence, Work
+from toolchain.accelerator.compile.sharing import shares
+from toolchain.errors import Code, CompileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolchain.accelerator.compile.costs import Costs
+    from toolchain.accelerator.compile.rules.base import Rule
+
+_LONGEST = 16
+"""Most steps of a group with several tiles: edges grow with every window."""
+
+
+def plans(steps: tuple[Rule, ...], costs: Costs) -> Iterator[Plan]:
+    """Plans to try until one fits: all on the chip, then tiles with more and more room to spare."""
+    yield resident_plan(steps, costs)
+    flow = Flow(steps, costs)
+    for spare in (0.04, 0.1, 0.2, 0.35, 0.5):
+        found = _groups(flow, 1 - spare)
+        for promoted in (True, False):
+            yield tiled_plan(flow, found, 1 - spare, promote=promoted)
+
+
+def resident_plan(steps: tuple[Rule, ...], costs: Costs) -> Plan:
+    """Everything on the chip, step by step."""
+    facts = costs.facts
+    works = tuple(
+        Work(step=number, group=0, tile=0, own=own)
+        for number, own in enumerate(shares(steps, costs))
+    )
+    outside = {*facts.program.inputs, *facts.program.outputs}
+    residence = {
+        name: Residence.DDR if name in outside else Residence.CHIP for name in facts.program.tensors
+    }
+    return Plan(steps=steps, works=works, residence=residence)
+
+
+def _groups(flow: Flow, share: float) -> tuple[Estimate, ...]:
+    """Groups that take fewest cycles, by dynamic programming over where they end.
+
+    Raises:
+        CompileError: A step fits into no tile.
+    """
+    best: list[tuple[float, Estimate | None]] = [(0.0, None)]
+    for last in range(len(flow.steps)):
+        candidates = [
+            (best[found.group.first][0] + found.cycles, found)
+            for found in _ending(flow, last, share)
+        ]
+        if not candidates:
+            raise _no_tile(flow, last)
+        best.append(min(candidates, key=lambda c: c[0]))
+    chosen: list[Estimate] = []
+    at = len(flow.steps)
+    while at:
+        found = best[at][1]
+        if found is None:
+            break
+        chosen.append(found)
+        at = found.group.first
+    return tuple(reversed(chosen))
+
+
+def _ending(flow: Flow, last: int, share: float) -> Iterator[Estimate]:
+    """Groups with a last step: whole while they fit, else in as few tiles as they need."""
+    for first in range(last, -1, -1):
+        found = estimate(Group(first=first, last=last, axis=0, tiles=1), flow)
+        if _has_room(found, flow, share, whole=True):
+            yield found
+            continue
+        break
+    for first in range(last, max(-1, last - _LONGEST), -1):
+        tried = 0
+        for group in ways(flow, first, last):
+            if not fits(flow, group):
+                continue
+            found = estimate(group, flow)
+            if _has_room(found, flow, share, whole=False):
+                yield found
+                tried += 1
+                if tried == 2:
+                    break
+
+
+def _has_room(found: Estimate, flow: Flow, share: float, *, whole: bool) -> bool:
+    """True if the memory holds it; parameters of whole results come and go step by step."""
+    machine = flow.costs.machine
+    parameters = found.parameters
+    if whole or not flow.keeps(found.group, parameters):
+        parameters = min(parameters, 2 * flow.costs.pass_bytes)
+    if machine.weight_buffer is not None:
+        return (
+            found.memory <= share * machine.memory.bytes
+            and parameters <= share * machine.weight_buffer.bytes
+        )
+    return found.memory + parameters <= share * machine.memory.bytes
+
+
+def _no_tile(flow: Flow, last: int) -> CompileError:
+    rule = flow.steps[last]
+    least = min(
+        (estimate(group, flow).memory for group in ways(flow, last, last)), default=math.inf
+    )
+    return CompileError(
+        Code.LOWERING_FAILED,
+        "A layer fits into the memory of the machine in no tile",
+        where=rule.name,
+        got=f"at least {least} bytes for one tile",
+        allowed=f"{flow.costs.machine.memory.bytes} bytes on {flow.costs.machine.name}",
+        hint="choose a machine with more memory, or a model with smaller layers",
+    )
+
+
+def tiled_plan(flow: Flow, chosen: Sequence[Estimate], share: float, *, promote: bool) -> Plan:
+    """The plan of groups, with what has room between them kept on the chip."""
+    works: list[Work] = []
+    cores = flow.costs.machine.cores
+    for number, found in enumerate(chosen):
+        group = found.group
+        if group.tiles == 1:
+            steps = flow.steps[group.first : group.last + 1]
+            for step, own in enumerate(shares(steps, flow.costs), group.first):
+                works.append(Work(step=step, group=number, tile=0, own=own))
+            continue
+        boxes = [tile_boxes(group, tile, flow) for tile in range(group.tiles)]
+        for turn in range(0, group.tiles, cores):
+            now = boxes[turn : turn + cores]
+            for step in sorted({step for own in now for step in own}):
+                own = {core: found[step] for core, found in enumerate(now) if step in found}
+                works.append(Work(step=step, group=number, tile=turn // cores, own=own))
+    residence = _residence(flow, chosen, share if promote else 0.0)
+    return Plan(steps=tuple(flow.steps), works=tuple(works), residence=residence)
+
+
+def _residence(flow: Flow, chosen: Sequence[Estimate], share: float) -> dict[str, Residence]:
+    """Tensors within a group stay on the chip; between groups those that there is room for."""
+    capacity = share * flow.costs.machine.memory.bytes
+    separate = flow.costs.machine.weight_buffer is not None
+    group_of = {
+        step: number
+        for number, found in enumerate(chosen)
+        for step in range(found.group.first, found.group.last + 1)
+    }
+    demand = [
+        found.memory + (0 if separate else min(found.parameters, 2 * flow.costs.pass_bytes))
+        for found in chosen
+    ]
+    program = flow.costs.facts.program
+    residence: dict[str, Residence] = {}
+    crossing: list[tuple[int, int, int, str]] = []
+    for name in program.tensors:
+        maker = flow.maker.get(name)
+        if maker is None or name in flow.outputs:
+            residence[name] = Residence.DDR
+            continue
+        first = group_of[maker]
+        last = max((group_of[n] for n in flow.readers[name]), default=first)
+        if first == last:
+            residence[name] = Residence.TILE if chosen[first].group.tiles > 1 else Residence.CHIP
+        else:
+            residence[name] = Residence.DDR
+            held = flow.bytes(name, tuple((0, n) for n in flow.shape(name)))
+            crossing.append((last - first, held, first, name))
+    for length, held, first, name in sorted(crossing):
+        life = range(first, first + length + 1)
+        if all(demand[at] + held <= capacity for at in life):
+            residence[name] = Residence.CHIP
+            for at in life:
+                demand[at] += held
+    return residence

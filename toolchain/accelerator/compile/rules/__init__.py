@@ -1,0 +1,129 @@
+"""Rules of operations: which there are, and what has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from toolchain.accelerator.compile.rules.base import Facts, Rule
+from toolchain.accelerator.compile.rules.blending import linear_rule
+from toolchain.accelerator.compile.rules.convolution import conv_rule, dense_rule
+from toolchain.accelerator.compile.rules.elementwise import (
+    binary_rule,
+    rescale_rule,
+    slope_rule,
+    table_rule,
+)
+from toolchain.accelerator.compile.rules.movement import move_rules, nearest_rule, splits_evenly
+from toolchain.accelerator.compile.rules.pooling import pool_rule
+from toolchain.accelerator.compile.rules.rows import (
+    extreme_rule,
+    normalize_rule,
+    product_rule,
+    reduce_rule,
+    softmax_rule,
+)
+from toolchain.core.dtypes import DType
+from toolchain.program.records import (
+    ArgExtreme,
+    Binary,
+    Conv,
+    MatMul,
+    Move,
+    MoveKind,
+    Normalize,
+    Operation,
+    Pool,
+    Reduce,
+    Rescale,
+    Resize,
+    Slope,
+    Softmax,
+    Table,
+    WideSoftmax,
+)
+
+if TYPE_CHECKING:
+    from toolchain.core.machine import Machine
+    from toolchain.program.records import Program
+
+_STORED = frozenset(
+    {
+        DType.INT4,
+        DType.UINT4,
+        DType.INT8,
+        DType.UINT8,
+        DType.INT16,
+        DType.UINT16,
+        DType.INT32,
+        DType.INT64,
+        DType.BOOL,
+    }
+)
+_MOST_AXES = 6
+
+
+def rules_of(op: Operation, facts: Facts) -> tuple[Rule, ...]:
+    """A rule for every result of an operation that the machine can do."""
+    match op:
+        case Move():
+            return move_rules(op, facts)
+        case MatMul() if op.b is not None and facts.program.constants[op.b].ndim == 2:
+            return (dense_rule(op, facts),)
+        case Resize() if not op.weights:
+            return (nearest_rule(op, facts),)
+    return (_RULES[type(op)](op, facts),)
+
+
+_RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
+    ArgExtreme: extreme_rule,
+    Binary: binary_rule,
+    Conv: conv_rule,
+    MatMul: product_rule,
+    Normalize: normalize_rule,
+    Pool: pool_rule,
+    Reduce: reduce_rule,
+    Rescale: rescale_rule,
+    Resize: linear_rule,
+    Slope: slope_rule,
+    Softmax: softmax_rule,
+    Table: table_rule,
+    WideSoftmax: softmax_rule,
+}
+
+
+def unsupported(op: Operation, program: Program, machine: Machine) -> str | None:
+    """Why the machine cannot do an operation; None if it can."""
+    if not isinstance(op, Move) and type(op) not in _RULES:
+        return f"there is no instruction for {type(op).__name__}"
+    tensors = [program.tensors[n] for n in (*op.inputs, *op.outputs) if n in program.tensors]
+    if any(tensor.dtype not in _STORED for tensor in tensors[: len(op.inputs)]):
+        return "it reads floating-point numbers"
+    if any(len(tensor.shape) > _MOST_AXES for tensor in tensors):
+        return f"a tensor has more than {_MOST_AXES} axes"
+    match op:
+        case Conv() | Pool() if len(tensors[0].shape) not in (3, 4):
+            return "windows have three spatial axes"
+        case Resize() if op.weights and len(tensors[0].shape) not in (3, 4):
+            return "there are three spatial axes"
+        case Resize() if op.weights and min(op.axes) < 2:
+            return "samples or channels are blended"
+        case Move(kind=MoveKind.RESHAPE) if not splits_evenly(tensors[0].shape, tensors[-1].shape):
+            return "the shapes have no common axes"
+        case MatMul() if op.b is None and any(len(t.shape) > 5 for t in tensors):
+            return "there are more than three axes of matrices"
+        case MatMul() if len(tensors[0].shape) > 4:
+            return "there are more than two axes of matrices"
+    return _too_wide(op, program, machine)
+
+
+def _too_wide(op: Operation, program: Program, machine: Machine) -> str | None:
+    if not isinstance(op, (Conv, MatMul)):
+        return None
+    constant = op.weight if isinstance(op, Conv) else op.b
+    bits = [program.tensors[name].dtype.bits for name in op.inputs]
+    if constant is not None:
+        bits.append(program.constants[constant].dtype.itemsize * 8)
+    if max(bits) in machine.convolution.passes or max(bits) < 8:
+        return None
+    return f"its arrays multiply no operands of {max(bits)} bits"

@@ -1,0 +1,1 @@
+"""The time that code takes on the model of a machine, and why: docs/cycles.md."""

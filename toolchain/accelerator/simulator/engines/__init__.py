@@ -1,0 +1,1 @@
+"""What the engines compute: a file each for a family of instructions."""
