@@ -94,6 +94,21 @@ class Flow:
         """Bytes of a part of a tensor."""
         return size(box) * self.costs.facts.dtype(name).numpy.itemsize
 
+    def traffic(self, name: str, box: Box) -> int:
+        """Bytes that a part of a tensor takes on the way to or from the DDR, in whole bursts."""
+        shape, burst = self.shape(name), self.costs.machine.transfer.burst_bytes
+        total = run = self.bytes(name, box)
+        for axis in self.costs.orders[name]:
+            if run <= burst:
+                break
+            extent = box[axis][1] - box[axis][0]
+            # Indices of this axis follow each other only if all behind it are there in full.
+            rest = self.costs.orders[name][self.costs.orders[name].index(axis) + 1 :]
+            if all(box[a] == (0, shape[a]) for a in rest):
+                break
+            run //= extent
+        return total // run * -(-run // burst) * burst
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor."""
         return self.costs.facts.shape(name)
@@ -146,7 +161,7 @@ class Growth:
         self._busy[rule.engine] += costs.cycles(rule, box) / costs.engines(rule.engine)
         self.parameters += self._flow.parameters[number]
         if self._flow.leaves(rule.output, self.group.last):
-            self._stored += self._flow.bytes(rule.output, box)
+            self._stored += self._flow.traffic(rule.output, box)
         for name, need in zip(rule.inputs, rule.needs(box), strict=True):
             if need is not None:
                 known = self._needed.get(name)
@@ -170,7 +185,7 @@ class Growth:
         flow, group = self._flow, self.group
         machine = flow.costs.machine
         loaded = sum(
-            flow.bytes(name, need)
+            flow.traffic(name, need)
             for name, need in self._needed.items()
             if flow.maker.get(name, -1) < group.first
         )
