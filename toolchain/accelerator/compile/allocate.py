@@ -133,7 +133,7 @@ class _Top:
         ceiling = self._capacity
         others = [b for b in self._placed if b.last >= first and b.first <= buffer.last]
         for other in sorted(others, key=lambda b: -(b.offset + b.size)):
-            if ceiling - (other.offset + other.size) >= buffer.size:
+            if (ceiling - buffer.size) // _ALIGNMENT * _ALIGNMENT >= other.offset + other.size:
                 break
             ceiling = min(ceiling, other.offset)
         offset = (ceiling - buffer.size) // _ALIGNMENT * _ALIGNMENT
