@@ -223,8 +223,8 @@ def _normalize(at: isa.Normalize) -> Iterator[Finding]:
     yield from _is("source", at.source, at.target.shape, _NARROW)
     yield from _is("gain", at.gain, at.target.shape, _FLOAT)
     yield from _is("offset", at.offset, at.target.shape, _FLOAT)
-    if not (at.epsilon > 0 and math.isfinite(at.epsilon)):
-        yield "epsilon is not positive", at.epsilon, "a finite float64 number above 0"
+    if not (at.epsilon >= 0 and math.isfinite(at.epsilon)):
+        yield "epsilon is negative", at.epsilon, "a finite float64 number from 0"
     yield from _finish(at.finish, at.target)
 
 
