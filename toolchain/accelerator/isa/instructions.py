@@ -28,7 +28,10 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy(Instruction):
-    """Elements to another place; `target` and `source` have one shape and one element size."""
+    """Elements to another place; `target` and `source` have one shape and one element size.
+
+    On a transfer queue it reaches all memories of all cores; it alone reaches the DDR.
+    """
 
     source: View
 
@@ -322,4 +325,7 @@ ENGINES: dict[type[Instruction], tuple[Engine, ...]] = {
     Normalize: (Engine.TENSOR,),
     Blend: (Engine.TENSOR,),
 }
-"""Which engines execute what; `Convolve` on the tensor engine is depthwise."""
+"""Which engines execute what; `Convolve` on the tensor engine is depthwise.
+
+The order is that of the numbers in the binary: new instructions come last.
+"""
