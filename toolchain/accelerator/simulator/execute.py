@@ -73,9 +73,8 @@ class Simulator:
         """
         size = code.sizes.get(Space.CONSTANTS, 0)
         if len(constants) < size:
-            raise refuse(
-                "the region of constants is too short", got=len(constants), allowed=str(size)
-            )
+            got, allowed = len(constants), f"{size} bytes"
+            raise refuse("the region of constants is too short", got=got, allowed=allowed)
         self._code = code
         self._cores = machine.cores
         self._constants = constants
@@ -103,9 +102,8 @@ class Simulator:
         content = np.frombuffer(inputs, np.uint8)
         size = self._code.sizes.get(Space.INPUT, 0)
         if len(content) != size:
-            raise refuse(
-                "the region of inputs has another size", got=len(content), allowed=str(size)
-            )
+            got, allowed = len(content), f"{size} bytes"
+            raise refuse("the region of inputs has another size", got=got, allowed=allowed)
         if size:
             memories.fill(Space.INPUT, content)
         for step in self._order:
@@ -119,7 +117,7 @@ class Simulator:
         queue, index = step
         instruction = self._code.queues[queue][index]
         try:
-            with np.errstate(invalid="raise", over="ignore"):
+            with np.errstate(divide="raise", invalid="raise", over="ignore"):
                 result = ENGINES[type(instruction)](instruction, memories.read)
         except CompileError as error:
             raise self._at(step, error) from None

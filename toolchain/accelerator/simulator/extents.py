@@ -52,13 +52,17 @@ def extent(view: View) -> Extent:
     steps = sorted(
         (abs(s), n) for n, s in zip(view.shape, view.strides, strict=True) if n > 1 and s != 0
     )
-    run, joined = view.itemsize, 0
+    run = view.itemsize
+    axes: list[tuple[int, int]] = []
     for step, n in steps:
-        if step > run:
-            break
-        run += (n - 1) * step
-        joined += 1
-    return Extent(first=view.span[0], run=run, axes=tuple(reversed(steps[joined:])))
+        inner, many = axes[-1] if axes else (0, 0)
+        if not axes and step <= run:
+            run += (n - 1) * step
+        elif axes and step % inner == 0 and step <= inner * many:
+            axes[-1] = inner, many + (n - 1) * step // inner
+        else:
+            axes.append((step, n))
+    return Extent(first=view.span[0], run=run, axes=tuple(reversed(axes)))
 
 
 def common_byte(a: Extent, b: Extent) -> int | None:
@@ -81,17 +85,3 @@ def _apart(a: Extent, b: Extent) -> bool:
         return False
     distance = (b.first - a.first) % period
     return distance >= a.run and distance + b.run <= period
-
-
-def overlaps_itself(view: View) -> bool:
-    """True if two elements of a view share a byte."""
-    steps = sorted((abs(s), n) for n, s in zip(view.shape, view.strides, strict=True) if n > 1)
-    span = view.itemsize
-    for step, n in steps:
-        if step < span:
-            break
-        span += (n - 1) * step
-    else:
-        return False
-    alone = Extent(first=view.span[0], run=view.itemsize, axes=tuple(reversed(steps)))
-    return bool((np.diff(alone.starts) < view.itemsize).any())

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from toolchain.accelerator.isa.instructions import Instruction
 from toolchain.accelerator.isa.operands import Queue, Wait
+from toolchain.accelerator.isa.text import show_queue
 from toolchain.accelerator.simulator.refusal import refuse
 
 Queues: TypeAlias = Mapping[Queue, tuple[Instruction, ...]]
@@ -17,19 +18,17 @@ Step: TypeAlias = tuple[Queue, int]
 """An instruction: its queue, and its place there from 0."""
 
 
-def named(queue: Queue) -> str:
-    """A queue in words."""
-    return f"core {queue.core} {queue.engine.name.lower()} {queue.index}"
-
-
 def said(step: Step, queues: Queues) -> str:
-    """An instruction in words."""
+    """An instruction in words, as messages of the instruction set name it."""
     queue, index = step
-    return f"{named(queue)}, instruction {index} ({type(queues[queue][index]).__name__})"
+    return f"{show_queue(queue)}[{index}] {type(queues[queue][index]).__name__.lower()}"
 
 
 def execution_order(queues: Queues) -> list[Step]:
     """All instructions so that each comes behind all that it waits for.
+
+    Args:
+        queues: Of code whose waits count instructions that exist.
 
     Raises:
         CompileError: Waits that are never met.
@@ -43,8 +42,6 @@ def execution_order(queues: Queues) -> list[Step]:
         while done[queue] < len(queues[queue]):
             unmet = _unmet(queues[queue][done[queue]], done)
             if unmet is not None:
-                if unmet.queue not in done or unmet.count > len(queues[unmet.queue]):
-                    raise _never(unmet, (queue, done[queue]), queues)
                 sleeping[unmet.queue].append((unmet.count, queue))
                 break
             steps.append((queue, done[queue]))
@@ -62,16 +59,6 @@ def _unmet(instruction: Instruction, done: Mapping[Queue, int]) -> Wait | None:
     return next((w for w in instruction.waits if done.get(w.queue, 0) < w.count), None)
 
 
-def _never(wait: Wait, step: Step, queues: Queues) -> Exception:
-    there = len(queues.get(wait.queue, ()))
-    return refuse(
-        "an instruction waits for more than there is",
-        where=said(step, queues),
-        got=f"{wait.count} instructions of {named(wait.queue)}",
-        allowed=f"at most {there}",
-    )
-
-
 def _deadlock(done: Mapping[Queue, int], queues: Queues) -> Exception:
     """Follow waits from a queue that stands still until one comes again."""
     queue = next(q for q in queues if done[q] < len(queues[q]))
@@ -82,7 +69,7 @@ def _deadlock(done: Mapping[Queue, int], queues: Queues) -> Exception:
         queue = path[queue].queue
     cycle = list(path)[list(path).index(queue) :]
     lines = (
-        f"{said((at, done[at]), queues)} waits for {path[at].count} of {named(path[at].queue)}"
+        f"{said((at, done[at]), queues)} waits for {path[at].count} of {show_queue(path[at].queue)}"
         for at in cycle
     )
     return refuse(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 
 from toolchain.accelerator.isa.code import Code
+from toolchain.accelerator.isa.validation import check_code
 from toolchain.accelerator.simulator.clocks import clocks
 from toolchain.accelerator.simulator.hazards import accesses, races, unwritten
+from toolchain.accelerator.simulator.limits import limit_problems
 from toolchain.accelerator.simulator.order import Step, execution_order
-from toolchain.accelerator.simulator.placement import placement_problems
-from toolchain.accelerator.simulator.rules import rule_problems
 from toolchain.core.machine import Machine
 from toolchain.errors import CompileError, Problem
 
@@ -26,7 +26,8 @@ def verify(code: Code, machine: Machine) -> list[Step]:
             two instructions touch one byte in no order, one of them writing; or bytes are read
             that nobody wrote. With up to 10 problems of the first of these kinds.
     """
-    _refuse_any(chain(placement_problems(code, machine), rule_problems(code)))
+    check_code(code, machine)
+    _refuse_any(limit_problems(code, machine.cores))
     order = execution_order(code.queues)
     found = accesses(code, machine.cores)
     known = clocks(code.queues, order)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from toolchain.accelerator.isa.instructions import Convolve, Pool
 from toolchain.core.dtypes import Array
 
 
@@ -39,6 +40,26 @@ class Windows:
         elements = np.arange(self.kernel[axis]) * self.dilations[axis]
         at = starts[:, None] + elements[None, :]
         return np.asarray(np.count_nonzero((at >= first) & (at < behind), axis=1))
+
+
+def windows_of(at: Convolve | Pool) -> Windows:
+    """Where the windows of an instruction lie."""
+    return Windows(
+        outputs=at.target.shape[1:3],
+        kernel=at.kernel if isinstance(at, Pool) else at.weights.shape[1:3],
+        strides=at.strides,
+        dilations=at.dilations,
+        pads=at.pads[:2],
+    )
+
+
+def counts(at: Pool) -> Array:
+    """int64 (H', W'): elements of each window that count."""
+    windows, by_axis = windows_of(at), []
+    for axis in (0, 1):
+        before, behind = (at.pads[axis], at.pads[axis + 2]) if at.count_padding else (0, 0)
+        by_axis.append(windows.inside(axis, -before, at.source.shape[1 + axis] + behind))
+    return np.asarray(by_axis[0][:, None] * by_axis[1][None, :])
 
 
 def framed(source: Array, at: Windows, fill: float) -> Array:

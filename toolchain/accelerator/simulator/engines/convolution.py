@@ -8,7 +8,7 @@ from toolchain.accelerator.isa.instructions import Convolve
 from toolchain.accelerator.simulator.engines.operands import Read, centred, optional
 from toolchain.accelerator.simulator.engines.products import carrier
 from toolchain.accelerator.simulator.finish import finish, with_bias
-from toolchain.accelerator.simulator.windows import Windows, framed, windows
+from toolchain.accelerator.simulator.windows import Windows, framed, windows, windows_of
 from toolchain.core.dtypes import Array
 
 
@@ -21,13 +21,7 @@ def convolve(at: Convolve, read: Read) -> Array:
     source = read(at.source).astype(kind)
     if zero:
         source -= kind(zero)
-    where = Windows(
-        outputs=at.target.shape[1:3],
-        kernel=weights.shape[1:3],
-        strides=at.strides,
-        dilations=at.dilations,
-        pads=at.pads,
-    )
+    where = windows_of(at)
     frame = framed(source, where, 0)
     product = _depthwise if at.groups > 1 and weights.shape[3] == 1 else _grouped
     total = product(frame, weights.astype(kind), where, at.groups)

@@ -8,19 +8,13 @@ from toolchain.accelerator.isa.instructions import Blend, Pool, PoolKind
 from toolchain.accelerator.simulator.engines.operands import Read, centred
 from toolchain.accelerator.simulator.finish import finish, to_integer
 from toolchain.accelerator.simulator.refusal import refuse
-from toolchain.accelerator.simulator.windows import Windows, framed, windows
+from toolchain.accelerator.simulator.windows import counts, framed, windows, windows_of
 from toolchain.core.dtypes import Array
 
 
 def pool(at: Pool, read: Read) -> Array:
     """(N, H', W', C) of (N, H, W, C)."""
-    where = Windows(
-        outputs=at.target.shape[1:3],
-        kernel=at.kernel,
-        strides=at.strides,
-        dilations=at.dilations,
-        pads=at.pads[:2],
-    )
+    where = windows_of(at)
     source = read(at.source)
     if at.kind is PoolKind.MAX:
         smallest = at.source.dtype.qmin
@@ -31,21 +25,8 @@ def pool(at: Pool, read: Read) -> Array:
     total = np.asarray(np.sum(seen, axis=(3, 4), dtype=wide))
     if at.finish.exact:
         return finish(total, np.float32(at.factor), at.finish, at.target.dtype)
-    factor = np.float32(at.factor) / _counts(at, where).astype(np.float32)
+    factor = np.float32(at.factor) / counts(at).astype(np.float32)
     return finish(total, factor[..., None], at.finish, at.target.dtype)
-
-
-def _counts(at: Pool, where: Windows) -> Array:
-    """int64 (H', W'): elements of each window that count."""
-    by_axis = []
-    for axis in (0, 1):
-        before, behind = (at.pads[axis], at.pads[axis + 2]) if at.count_padding else (0, 0)
-        extent = at.source.shape[1 + axis]
-        by_axis.append(where.inside(axis, -before, extent + behind))
-    counts = by_axis[0][:, None] * by_axis[1][None, :]
-    if not counts.all():
-        raise refuse("a window has no element", got=0, allowed="at least 1")
-    return counts
 
 
 def blend(at: Blend, read: Read) -> Array:
