@@ -22,6 +22,11 @@ MACHINE_OPTIONS = (
 )
 """Options of `CompileOptions` that only targets with a compiler for a machine can honour."""
 
+KIT_OPTIONS = frozenset(
+    {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
+)
+"""Those of them that the compiler of the kit honours."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubConfig:
