@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.plan import Plan, Work
     from toolchain.accelerator.compile.rules.base import Parameter, Rule
 
-_PIECE = 1 << 15
+_PIECE = 1 << 12
 """Bytes of one transfer, so that others can come between; and of a pass over parameters."""
 
 
