@@ -25,7 +25,6 @@ from toolchain.core.machine import (
 )
 from toolchain.core.operators import data_inputs, traits, weight_axis, weight_input
 from toolchain.core.options import (
-    KIT_OPTIONS,
     CheckOptions,
     CompileOptions,
     Doc,
@@ -34,6 +33,7 @@ from toolchain.core.options import (
     OptimizeOptions,
     QuantizeOptions,
 )
+from toolchain.core.options.compile import KIT_OPTIONS
 from toolchain.core.quant import (
     Edge,
     ParamSet,

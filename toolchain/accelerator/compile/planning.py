@@ -146,7 +146,7 @@ def _no_tile(flow: Flow, last: int, share: float) -> CompileError:
         "A layer fits into the memory of the machine in no tile",
         where=flow.steps[last].name,
         got=f"at least {results} bytes of results and {parameters} of parameters at a time",
-        allowed=f"{room} on {machine.name}, {share:.0%} of what it has",
+        allowed=f"{room} on {machine.name}, {share * 100:.0f} % of what it has",
         hint="choose a machine with more memory, or a model with smaller layers",
     )
 

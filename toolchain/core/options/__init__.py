@@ -7,13 +7,7 @@ and generates schema and reference from them. `Doc` gives the text, `annotated_t
 from toolchain.core.options.analysis import AnalysisForm, AnalysisMode, AnalysisOptions
 from toolchain.core.options.build import BuildOptions
 from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
-from toolchain.core.options.compile import (
-    KIT_OPTIONS,
-    MACHINE_OPTIONS,
-    CompileOptions,
-    ShapeGroup,
-    SubConfig,
-)
+from toolchain.core.options.compile import MACHINE_OPTIONS, CompileOptions, ShapeGroup, SubConfig
 from toolchain.core.options.doc import STRICT, Doc
 from toolchain.core.options.inputs import (
     PRESETS,
@@ -36,7 +30,6 @@ from toolchain.core.options.surgery import (
 )
 
 __all__ = [
-    "KIT_OPTIONS",
     "MACHINE_OPTIONS",
     "PRESETS",
     "STRICT",

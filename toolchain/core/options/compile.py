@@ -25,7 +25,7 @@ MACHINE_OPTIONS = (
 KIT_OPTIONS = frozenset(
     {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
 )
-"""Those of them that the compiler of the kit honours."""
+"""Options that `compile_for_machine` honours: the `machine_options` of a target that uses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
