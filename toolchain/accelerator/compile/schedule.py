@@ -24,21 +24,33 @@ _Kind: TypeAlias = tuple[int, Engine]
 """Core and kind of engine: those of a kind take tasks from each other's hands."""
 
 
-def schedule(tasks: Sequence[Task], costs: Costs) -> Mapping[Queue, tuple[Task, ...]]:
-    """The tasks of every queue, in order; `before` of all tasks is known."""
-    return _Scheduler(tasks, costs).run()
+def schedule(
+    tasks: Sequence[Task], costs: Costs, seen: Mapping[Task, int] | None = None
+) -> Mapping[Queue, tuple[Task, ...]]:
+    """The tasks of every queue, in order; `before` of all tasks is known.
+
+    Args:
+        tasks: All tasks.
+        costs: The machine.
+        seen: Cycles that transfers took in an earlier order; without it, the bandwidth of the DDR
+            is shared by those that run when one begins.
+    """
+    return _Scheduler(tasks, costs, seen or {}).run()
 
 
 class _Scheduler:
     """The state of a simulation: what waits, what is ready, what runs."""
 
-    def __init__(self, tasks: Sequence[Task], costs: Costs) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], costs: Costs, seen: Mapping[Task, int]
+    ) -> None:
         machine = costs.machine
         self._latency = machine.ddr.latency_cycles
         self._sync = machine.sync_cycles
-        self._ddr = float(ddr_bytes_per_cycle(machine))
+        self._ddr = float(ddr_bytes_per_cycle(machine, costs.ddr_limit))
         self._width = float(machine.transfer.bytes_per_cycle)
         self._crossing = 0
+        self._seen = seen
         self._missing = {task: len(task.before) for task in tasks}
         self._after: dict[Task, list[Task]] = defaultdict(list)
         for task in tasks:
@@ -80,7 +92,8 @@ class _Scheduler:
         if task.crosses:
             self._crossing += 1
             alone = min(self._width, self._ddr)
-            cycles = ceil(cycles * alone / min(self._width, self._ddr / self._crossing))
+            shared = ceil(cycles * alone / min(self._width, self._ddr / self._crossing))
+            cycles = self._seen.get(task, shared)
         heapq.heappush(self._running, (now + cycles, task.position, task, queue))
 
     def _complete(self, task: Task, end: int) -> None:
