@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -103,21 +102,13 @@ class _Model:
         """
         if not self._layers:
             return self._runtime.run(feeds)
-        values = self._first(feeds, self._runtime.batches[0])
+        values = self._runtime.trace(feeds)
         for name in self._program.written:
             self._check_form(name, values.get(name))
         for batch in self._runtime.batches:
             if batch > 1:
                 self._check_batch(batch, feeds, values)
         return values
-
-    def _first(self, feeds: Mapping[str, Array], batch: int) -> dict[str, Array]:
-        """Every tensor of one sample, which is executed `batch` times at once."""
-        if batch == 1:
-            return self._runtime.trace(feeds)
-        found = self._runtime.trace(_repeated(feeds, batch))
-        tensors = self._program.tensors
-        return {name: _part(found[name], tensors[name].shape) for name in found.keys() & tensors}
 
     def _check_form(self, name: str, array: Array | None) -> None:
         tensor = self._program.tensors[name]
@@ -131,7 +122,9 @@ class _Model:
         self, batch: int, feeds: Mapping[str, Array], values: Mapping[str, Array]
     ) -> None:
         """Execute the sample `batch` times at once, and compare each with the one alone."""
-        found = self._runtime.run(_repeated(feeds, batch))
+        found = self._runtime.run(
+            {name: np.concatenate([array] * batch) for name, array in feeds.items()}
+        )
         for name in self._program.outputs:
             expected = np.concatenate([values[name]] * batch)
             if found[name].shape != expected.shape or found[name].tobytes() != expected.tobytes():
@@ -141,17 +134,3 @@ class _Model:
                     where=name,
                     got=f"batch {batch}",
                 )
-
-
-def _repeated(feeds: Mapping[str, Array], batch: int) -> dict[str, Array]:
-    """A sample `batch` times, one after the other."""
-    return {name: np.concatenate([np.atleast_1d(array)] * batch) for name, array in feeds.items()}
-
-
-def _part(array: Array, shape: tuple[int, ...]) -> Array:
-    """The first sample of a tensor that has the shape for one; samples lie one after the other.
-
-    What does not depend on a sample is there once, and stays as it is.
-    """
-    size = math.prod(shape)
-    return array if array.size < size else array.reshape(-1)[:size].reshape(shape)

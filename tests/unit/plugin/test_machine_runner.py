@@ -101,15 +101,6 @@ def test_layers_are_those_of_the_program(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], expected[name])
 
 
-def test_layers_without_a_batch_of_one(tmp_path: Path) -> None:
-    expected = Interpreter(program()).run({"x": X}, ("q", "h", "d", "y"))
-    with RUNNER.open(request(tmp_path, sample_container((2, 4)))) as opened:
-        assert opened.batches == (2, 4)
-        found = opened.run({"x": X})
-    for name in ("q", "h", "d", "y"):
-        np.testing.assert_array_equal(found[name], expected[name])
-
-
 def test_outputs_alone(tmp_path: Path) -> None:
     with RUNNER.open(request(tmp_path, sample_container(), layers=False)) as opened:
         found = opened.run({"x": X})
