@@ -189,15 +189,11 @@ class TargetConformance:
 
     def test_compiled_models_fit(self, bench: Bench, built: Built, model: str) -> None:
         """The machine computes what the reference does, in every batch, within the bounds."""
-        if not bench.spec.platforms[0].machines:
-            pytest.skip("the default chip has no machine")
         _report(machine.machine_problems(bench, built[model]))
 
     def test_every_machine_executes(self, bench: Bench) -> None:
         """The same for the machines of all other chips, with one model."""
         others = [chip.name for chip in bench.definition.spec.platforms[1:] if chip.machines]
-        if not others:
-            pytest.skip("no other chip has a machine")
         name = self.models[0]
         for chip in others:
             settings = {f"target.{self.target}.platform": chip}

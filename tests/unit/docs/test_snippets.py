@@ -88,7 +88,16 @@ def follow(page: str, folder: Path, **variables: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["tutorial.md", "surgery.md", "data.md", "api.md", "divergence.md", "native.md"]
+    "page",
+    [
+        "tutorial.md",
+        "surgery.md",
+        "data.md",
+        "api.md",
+        "divergence.md",
+        "native.md",
+        "processors.md",
+    ],
 )
 def test_pages_to_follow(tmp_path: Path, page: str) -> None:
     for path in (ROOT / "configs" / "quickstart").iterdir():

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from toolchain.core.options.doc import STRICT, Doc
+from toolchain.core.options.processors import InputProcessor, OutputProcessor
 
 MACHINE_OPTIONS = (
     "static_batch_sizes",
@@ -92,6 +93,14 @@ class CompileOptions:
             "24 where left out."
         ),
     ] = None
+    input_processors: Annotated[
+        tuple[InputProcessor, ...],
+        Doc("Preprocessing that the compiled model does itself, one entry for each such input."),
+    ] = ()
+    output_processors: Annotated[
+        tuple[OutputProcessor, ...],
+        Doc("How the compiled model hands out outputs, one entry for each that is changed."),
+    ] = ()
     static_batch_sizes: Annotated[
         tuple[Annotated[int, Ge(1), Le(1024)], ...],
         Doc(
