@@ -96,3 +96,8 @@ def test_other_values(bench: Bench, changed: Any) -> None:
         f"ax650-npu1, batch {batch}" for batch in (1, 2, 4)
     ]
     assert all("is not what the reference computes" in finding for finding in findings)
+
+
+def test_a_chip_without_machines(bench: Bench, built: KitBuild, tmp_path: Path) -> None:
+    nothing = replace(built, platform="k1", folder=tmp_path)
+    assert list(kit.machine_problems(replace(bench, target="riscv"), nothing)) == []
