@@ -50,12 +50,16 @@ class Estimate:
         group: The group.
         cycles: Of one core, all tiles.
         memory: Most bytes that live at one time, without parameters.
+        ahead: More bytes, for the inputs of the next tile to be loaded beside a tile.
+        waiting: More cycles if there is no room for that.
         parameters: Bytes of the parameters of all steps.
     """
 
     group: Group
     cycles: float
     memory: int
+    ahead: int
+    waiting: float
     parameters: int
 
 
@@ -199,15 +203,19 @@ class Growth:
         computing = longest + _SERIAL * (sum(self._busy.values()) - longest)
         waits = (len(self.boxes) + 1) * machine.sync_cycles
         alone = (loaded + self._stored) / rate / 2 + machine.ddr.latency_cycles
+        busy = group.tiles * (computing + waits)
+        memory, ahead = self._memory()
         return Estimate(
             group=group,
-            cycles=max(group.tiles * (computing + waits), moving) + alone,
-            memory=self._memory(),
+            cycles=max(busy, moving) + alone,
+            memory=memory,
+            ahead=ahead,
+            waiting=min(busy, moving),
             parameters=self.parameters,
         )
 
-    def _memory(self) -> int:
-        """Most bytes that live at one time; what is loaded lives from the beginning, and twice."""
+    def _memory(self) -> tuple[int, int]:
+        """Most bytes that live at one time, and those of the inputs of one more tile."""
         flow, first = self._flow, self.group.first
         changes: dict[int, int] = defaultdict(int)
         ahead = 0
@@ -230,7 +238,7 @@ class Growth:
         for number in sorted(changes):
             live += changes[number]
             most = max(most, live)
-        return most + ahead
+        return most, ahead
 
 
 def grown_together(growths: Sequence[Growth], flow: Flow) -> None:

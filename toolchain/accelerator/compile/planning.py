@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -81,22 +82,25 @@ def _ending(flow: Flow, last: int, share: float) -> Iterator[Estimate]:
     """Groups with a last step: whole while they fit, else in as few tiles as they need."""
     fitting = 0
     for found in _growing(flow, last, 0, 1):
-        if not _has_room(found, flow, share):
+        fitted = _fitted(found, flow, share)
+        if fitted is None:
             break
         fitting += 1
-        yield found
+        yield fitted
     for axis in axes(flow, last)[: 3 if fitting == 0 else 1]:
         counts = iter(tile_counts(flow, last, axis))
         tiles = next(counts, None)
         length = fitting + 1
         while tiles is not None and length <= min(_LONGEST, last + 1):
             for found in _growing(flow, last, axis, tiles):
-                if last + 1 - found.group.first < length:
-                    continue
-                if not _has_room(found, flow, share):
+                steps = last + 1 - found.group.first
+                fitted = _fitted(found, flow, share) if steps >= length else None
+                if steps >= length and fitted is None:
                     break
-                yield found
-                length += 1
+                if fitted is not None:
+                    yield fitted
+                    # More tiles are no gain once the next one is loaded beside each.
+                    length += steps == length and fitted.waiting == 0
             tiles = next(counts, None)
 
 
@@ -110,16 +114,23 @@ def _growing(flow: Flow, last: int, axis: int, tiles: int) -> Iterator[Estimate]
         yield growth.estimate()
 
 
-def _has_room(found: Estimate, flow: Flow, share: float) -> bool:
-    """True if a share of the memories holds what a group needs."""
+def _fitted(found: Estimate, flow: Flow, share: float) -> Estimate | None:
+    """The estimate, if a share of the memories holds the group, in the way that there is room for.
+
+    Best is room for the inputs of the next tile; else each tile waits for its own.
+    """
     machine = flow.costs.machine
     results, parameters = _demand(found, flow)
-    if machine.weight_buffer is not None:
-        return (
-            results <= share * machine.memory.bytes
-            and parameters <= share * machine.weight_buffer.bytes
-        )
-    return results + parameters <= share * machine.memory.bytes
+    room = share * machine.memory.bytes
+    if machine.weight_buffer is None:
+        room -= parameters
+    elif parameters > share * machine.weight_buffer.bytes:
+        return None
+    if results + found.ahead <= room:
+        return replace(found, memory=results + found.ahead, ahead=0, waiting=0.0)
+    if results <= room:
+        return replace(found, cycles=found.cycles + found.waiting, ahead=0)
+    return None
 
 
 def _demand(found: Estimate, flow: Flow) -> tuple[int, int]:
