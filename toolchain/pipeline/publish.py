@@ -19,25 +19,27 @@ from toolchain.render.jsonout import dumps
 
 
 def publish(
-    context: BuildContext, state: BuildState, resolved: ResolvedConfig, *, page: str
+    context: BuildContext, state: BuildState, resolved: ResolvedConfig, *, text: str, page: str
 ) -> tuple[FileRow, ...]:
     """Put the state's files, the reports and the manifest into the target's folder, all or nothing.
 
-    `page` is the report to read, in Markdown. All bytes but those of `config.json` follow from the
-    bytes that went in: no path, no time and no number of threads is among them. A failed check goes
-    to `TARGET.failed` and leaves an earlier result alone.
+    `text` and `page` are the report to read, in Markdown and in HTML. All bytes but those of
+    `config.json` follow from the bytes that went in: no path, no time and no number of threads is
+    among them. A failed check goes to `TARGET.failed` and leaves an earlier result alone.
     """
     passed = state.check_report is None or state.check_report.passed
     target = context.options.target
     name = target if passed else f"{target}{FAILED}"
     with context.workspace.scratch() as folder:
         files = dict(state.files)
-        for file, (text, what) in {
-            "report.md": (page, "report to read"),
+        for file, (content, what) in {
+            "report.md": (text, "report to read"),
+            "report.html": (page, "the same with pictures, for a browser"),
             "report.json": (_report(state), "report to process"),
             "config.json": (dump(resolved), "resolved config with the origin of every value"),
         }.items():
-            (folder / file).write_text(text, encoding="utf-8")
+            # Names in files of others may hold what UTF-8 cannot say.
+            (folder / file).write_text(content, encoding="utf-8", errors="backslashreplace")
             files[file] = (folder / file, what)
         manifest = folder / MANIFEST
         manifest.write_text(_manifest(context, state, files), encoding="utf-8")

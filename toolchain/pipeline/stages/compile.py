@@ -35,6 +35,7 @@ SOURCES = "c"
 RESERVED = (
     "optimized.onnx",
     "report.md",
+    "report.html",
     "report.json",
     "config.json",
     "manifest.json",

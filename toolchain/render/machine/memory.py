@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.isa.operands import EVERY_CORE, Space, View
 from toolchain.render.machine.schedule import LEFT, TOP, WIDTH, axis
-from toolchain.render.machine.svg import box, colour_of, picture, text
+from toolchain.render.machine.svg import box, colour_of, line, picture, text
 
 if TYPE_CHECKING:
     from toolchain.accelerator.cycles.records import Timeline
     from toolchain.accelerator.isa.code import Code
     from toolchain.accelerator.isa.instructions import Instruction
 
-HEIGHT = 260
+HEIGHT = 240
 """Pixels of all bytes."""
+MOST = 700
+"""Boxes that a picture has at most: what holds most bytes for most cycles."""
 
 
 @dataclass(slots=True)
@@ -50,22 +53,37 @@ def memory_picture(
         size: Its bytes.
     """
     total = max(1, sum(found.cycles for _, found in segments))
-    height = TOP + HEIGHT + 4
-    shapes = [*axis(total, height), *_addresses(size)]
-    start = 0
-    for code, found in segments:
-        for each in tenures(code, found, space, core):
-            x, width = LEFT + (start + each.begin) * WIDTH / total, each.end - each.begin
-            extent = (each.behind - each.first) * HEIGHT / size
-            y = TOP + HEIGHT - each.behind * HEIGHT / size
-            hint = (
-                f"{found.operations[each.operation]}\nbytes {each.first:,} to {each.behind:,}\n"
-                f"cycles {start + each.begin:,} to {start + each.end:,}"
-            )
-            pixels = max(0.25, width * WIDTH / total)
-            shapes.append(box(x, y, pixels, max(0.25, extent), colour_of(each.operation), hint))
-        start += found.cycles
-    return picture(LEFT + WIDTH + 10, height, f"{space.name.lower()} of core {core}", shapes)
+    height = TOP + HEIGHT + 6
+    shapes = [*axis(total, height, segments[0][1].machine.clock_mhz), *_addresses(size)]
+    starts = accumulate((found.cycles for _, found in segments), initial=0)
+    everything = [
+        (each, found, start)
+        for (code, found), start in zip(segments, starts, strict=False)
+        for each in tenures(code, found, space, core)
+    ]
+    largest = sorted(everything, key=lambda item: -_area(item[0]))[:MOST]
+    for each, found, start in sorted(largest, key=lambda item: item[2] + item[0].begin):
+        shapes.append(_box(each, found, start, total, size))
+    if len(everything) > MOST:
+        note = f"{len(everything) - MOST:,} smaller ones of {len(everything):,} are left out"
+        shapes.append(text(LEFT + WIDTH, TOP + 12, note, "end"))
+    return picture(LEFT + WIDTH + 20, height, f"{space.name.lower()} of core {core}", shapes)
+
+
+def _box(each: Tenure, found: Timeline, start: int, total: int, size: int) -> str:
+    x, cycles = LEFT + (start + each.begin) * WIDTH / total, each.end - each.begin
+    extent = max(0.5, (each.behind - each.first) * HEIGHT / size)
+    y = TOP + HEIGHT - each.behind * HEIGHT / size
+    hint = (
+        f"{found.operations[each.operation]}\nbytes {each.first:,} to {each.behind:,}\n"
+        f"cycles {start + each.begin:,} to {start + each.end:,}"
+    )
+    pixels = max(0.5, cycles * WIDTH / total)
+    return box(x, y, pixels, extent, colour_of(each.operation), hint)
+
+
+def _area(each: Tenure) -> int:
+    return (each.behind - each.first) * (each.end - each.begin)
 
 
 def tenures(code: Code, found: Timeline, space: Space, core: int) -> list[Tenure]:
@@ -121,6 +139,7 @@ def used_memories(segments: Sequence[tuple[Code, Timeline]]) -> list[tuple[Space
 def _addresses(size: int) -> Iterator[str]:
     for part in range(5):
         y = TOP + HEIGHT - part * HEIGHT / 4
+        yield line(LEFT, y, LEFT + WIDTH, y, "grid")
         yield text(LEFT - 8, y + 4, f"{part * size / 4 / 1024:g} KiB", "end")
 
 
