@@ -47,7 +47,9 @@ def build_study(context: BuildContext, state: BuildState) -> MachineStudy | None
         return None
     path = compiled.folder / names[0]
     container = read_container(path)
-    (chip,) = context.target.platforms
+    # The target's own facts have the machine alone that its options chose.
+    spec = context.manager.targets()[context.target.name].spec
+    (chip,) = spec.on(context.options.platform).platforms
     return machine_study(
         container,
         load_program(compiled.folder, compiled.program),

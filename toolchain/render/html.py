@@ -27,21 +27,25 @@ def document(title: str, body: Iterable[str]) -> str:
     )
 
 
-def section(title: str, *inside: str) -> str:
-    """A part of the page with a heading; nothing where there is nothing inside."""
-    content = "\n".join(filter(None, inside))
-    anchor = "-".join(title.lower().split())
-    heading = f"<h2>{escape(title)}</h2>"
-    return f'<section id="{escape(anchor)}">{heading}\n{content}</section>' if content else ""
+def sections(parts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Parts of the page under headings, with links to them in front; without those that are empty.
 
-
-def contents(titles: Iterable[str]) -> str:
-    """Links to sections of these titles."""
-    links = (
-        f'<a href="#{escape("-".join(title.lower().split()))}">{escape(title)}</a>'
-        for title in titles
+    `parts` has the blocks of every section by its title.
+    """
+    whole = {title: "\n".join(filter(None, blocks)) for title, blocks in parts.items()}
+    there = {title: inside for title, inside in whole.items() if inside}
+    links = (f'<a href="#{_anchor(title)}">{escape(title)}</a>' for title in there)
+    return (
+        f"<nav>{' '.join(links)}</nav>",
+        *(
+            f'<section id="{_anchor(title)}"><h2>{escape(title)}</h2>\n{inside}</section>'
+            for title, inside in there.items()
+        ),
     )
-    return f"<nav>{' '.join(links)}</nav>"
+
+
+def _anchor(title: str) -> str:
+    return escape("-".join(title.lower().split()))
 
 
 def heading_one(title: str) -> str:

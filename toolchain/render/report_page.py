@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from toolchain.render import html
 from toolchain.render.analysis import headline, layer_tables
 from toolchain.render.figures import count, percent, plural, scores, size
 from toolchain.render.machine.page import (
-    TITLES,
     machine_cards,
     machine_sections,
     model_note,
-    variants_of,
 )
 from toolchain.render.machine.tables import duration, summary_lines
 from toolchain.render.problems import problem_lines, worth_showing
@@ -39,19 +37,19 @@ def report_page(result: TargetResult, study: MachineStudy | None = None) -> str:
     if study is not None:
         title = f"{study.name}: {title}"
     found = sections(result)
-    titles = ("Precision", *(TITLES if study is not None else ()), "Build", "Diagnostics")
     body = [
         html.heading_one(title),
         html.paragraph(_subtitle(study)),
-        html.cards(_cards(result, study)),
+        html.cards(_cards(result)),
         *_timing(study),
-        html.contents(each for each in titles if each != "Diagnostics" or _problems(result)),
-        html.section("Precision", *_precision(result, found)),
-        *(machine_sections(study) if study is not None else ()),
-        html.section("Build", *_build(found)),
-        html.section("Diagnostics", html.bullets(_problems(result))),
     ]
-    return html.document(title, filter(None, body))
+    parts: dict[str, Iterable[str]] = {
+        "Precision": _precision(result, found),
+        **({} if study is None else machine_sections(study)),
+        "Build": _build(found),
+        "Diagnostics": (html.bullets(_problems(result)),),
+    }
+    return html.document(title, (*body, *html.sections(parts)))
 
 
 def _subtitle(study: MachineStudy | None) -> str:
@@ -67,14 +65,14 @@ def _timing(study: MachineStudy | None) -> Iterator[str]:
         return
     yield html.note(model_note(study))
     if study.shown is not None:
+        yield html.cards(machine_cards(study.shown))
         yield html.bullets(summary_lines(study.shown)[1:])
-        yield variants_of(study)
     if study.groups > 1:
         shapes = f"{study.groups} input shapes were compiled; this page shows those of the model"
         yield html.paragraph(f"{shapes}, and tc trace --group the others")
 
 
-def _cards(result: TargetResult, study: MachineStudy | None) -> dict[str, str]:
+def _cards(result: TargetResult) -> dict[str, str]:
     cards: dict[str, str] = {}
     if result.check is not None:
         cards["check"] = "passed" if result.check.passed else "FAILED"
@@ -87,8 +85,6 @@ def _cards(result: TargetResult, study: MachineStudy | None) -> dict[str, str]:
     if cost is not None:
         cards["MACs"] = count(cost.macs)
         cards["weights"] = size(cost.weight_bytes)
-    if study is not None and study.shown is not None:
-        return {**cards, **machine_cards(study.shown)}
     if cost is not None and cost.estimates:
         first = cost.estimates[0]
         label = f"estimate, {plural(first.cores, 'core')}"

@@ -7,7 +7,7 @@ _LIGHT = """--page: #fff; --text: #1b2530; --faint: #5a6876; --line: #dfe5eb; --
 --busy: #3f78b5; --wait: #e9a13b; --idle: #dde3e9; --bound: #c8323c;"""
 _DARK = """--page: #14191f; --text: #e3e9ef; --faint: #9aa8b6; --line: #2c3641; --soft: #1c232b;
 --note: #352c10; --edge: #d9a400; --roof: #ff7b83; --link: #7db4f5; --whole: #fff;
---busy: #5b9bdb; --wait: #d18f33; --idle: #2c3641; --bound: #ff7b83;"""
+--busy: #3d7fc4; --wait: #d18f33; --idle: #2c3641; --bound: #ff7b83;"""
 
 _OPERATIONS = (
     "#6f9bc8 #f5a04c #74b768 #e8797b #83c5c0 #ecd063 "
@@ -44,6 +44,7 @@ figure { margin: 10px 0 18px; } figure.small { max-width: 860px; }
 svg { width: 100%; min-width: 940px; height: auto; display: block; }
 figure.small svg { min-width: 620px; }
 svg text { font: 11px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--faint); }
+svg text.on { fill: #fff; pointer-events: none; }
 svg text.in { fill: #1b2530; pointer-events: none; } svg text.name { fill: var(--text); }
 svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .roof { stroke: var(--roof); stroke-width: 2; fill: none; }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from toolchain.accelerator.isa.operands import EVERY_CORE, Space, View
 from toolchain.render.machine.schedule import LEFT, TOP, WIDTH, axis
@@ -16,8 +15,12 @@ if TYPE_CHECKING:
     from toolchain.accelerator.isa.code import Code
     from toolchain.accelerator.isa.instructions import Instruction
 
+    Segments: TypeAlias = Sequence[tuple[Code, Timeline]]
+
 HEIGHT = 240
 """Pixels of all bytes."""
+_CUT, _SPACED = 18, 16
+"""Pixels of a range that is cut short, and between labels."""
 MOST = 700
 """Boxes that a picture has at most: what holds most bytes for most cycles."""
 
@@ -41,10 +44,8 @@ class Tenure:
     end: int
 
 
-def memory_picture(
-    segments: Sequence[tuple[Code, Timeline]], space: Space, core: int, size: int
-) -> str:
-    """Addresses from below to above, cycles from left to right.
+def memory_picture(segments: Segments, space: Space, core: int, size: int) -> str:
+    """Addresses from below to above, cycles from left to right; what is never used is cut short.
 
     Args:
         segments: What was executed, and when.
@@ -53,37 +54,106 @@ def memory_picture(
         size: Its bytes.
     """
     total = max(1, sum(found.cycles for _, found in segments))
+    held = list(_held(segments, space, core))
+    scale = _Addresses([each for each, _ in held], size)
     height = TOP + HEIGHT + 6
-    shapes = [*axis(total, height, segments[0][1].machine.clock_mhz), *_addresses(size)]
-    starts = accumulate((found.cycles for _, found in segments), initial=0)
-    everything = [
-        (each, found, start)
-        for (code, found), start in zip(segments, starts, strict=False)
-        for each in tenures(code, found, space, core)
-    ]
-    largest = sorted(everything, key=lambda item: -_area(item[0]))[:MOST]
-    for each, found, start in sorted(largest, key=lambda item: item[2] + item[0].begin):
-        shapes.append(_box(each, found, start, total, size))
-    if len(everything) > MOST:
-        note = f"{len(everything) - MOST:,} smaller ones of {len(everything):,} are left out"
+    shapes = [*axis(total, height, segments[0][1].machine.clock_mhz), *scale.shapes()]
+    largest = sorted(held, key=lambda item: -_area(item[0]))[:MOST]
+    for each, name in sorted(largest, key=lambda item: item[0].begin):
+        shapes.append(_box(each, name, total, scale))
+    if len(held) > MOST:
+        note = f"{len(held) - MOST:,} smaller ones of {len(held):,} are left out"
         shapes.append(text(LEFT + WIDTH, TOP + 12, note, "end"))
     return picture(LEFT + WIDTH + 20, height, f"{space.name.lower()} of core {core}", shapes)
 
 
-def _box(each: Tenure, found: Timeline, start: int, total: int, size: int) -> str:
-    x, cycles = LEFT + (start + each.begin) * WIDTH / total, each.end - each.begin
-    extent = max(0.5, (each.behind - each.first) * HEIGHT / size)
-    y = TOP + HEIGHT - each.behind * HEIGHT / size
-    hint = (
-        f"{found.operations[each.operation]}\nbytes {each.first:,} to {each.behind:,}\n"
-        f"cycles {start + each.begin:,} to {start + each.end:,}"
-    )
-    pixels = max(0.5, cycles * WIDTH / total)
-    return box(x, y, pixels, extent, colour_of(each.operation), hint)
+def most_at_once(segments: Segments, space: Space, core: int) -> int:
+    """Most bytes of a memory that hold something which is read later."""
+    living: list[Tenure] = []
+    most = 0
+    for each, _ in sorted(_held(segments, space, core), key=lambda item: item[0].begin):
+        living = [other for other in living if other.end > each.begin]
+        living.append(each)
+        most = max(most, sum(behind - first for first, behind in _united(living)))
+    return most
+
+
+def _held(segments: Segments, space: Space, core: int) -> Iterator[tuple[Tenure, str]]:
+    """Tenures of all segments, one behind the other, with the names of their operations."""
+    start = 0
+    for code, found in segments:
+        for each in tenures(code, found, space, core):
+            each.begin, each.end = each.begin + start, each.end + start
+            yield each, found.operations[each.operation]
+        start += found.cycles
+
+
+class _Addresses:
+    """Heights of addresses; ranges that nothing ever lies in are as high as a line of text."""
+
+    def __init__(self, held: Iterable[Tenure], size: int) -> None:
+        self._pieces: list[tuple[int, int, bool]] = []
+        end = 0
+        for first, behind in _united(held):
+            self._add(end, first, size)
+            self._pieces.append((first, behind, True))
+            end = behind
+        self._add(end, size, size)
+        cut = sum(not whole for _, _, whole in self._pieces)
+        shown = sum(behind - first for first, behind, whole in self._pieces if whole)
+        self._scale = (HEIGHT - cut * _CUT) / max(1, shown)
+
+    def _add(self, first: int, behind: int, size: int) -> None:
+        """A range that is not used; small ones are shown as they are."""
+        if behind > first:
+            self._pieces.append((first, behind, (behind - first) * 20 < size))
+
+    def at(self, address: int) -> float:
+        """Pixels from above."""
+        y = float(TOP + HEIGHT)
+        for first, behind, whole in self._pieces:
+            extent = (behind - first) * self._scale if whole else _CUT
+            if address <= behind:
+                return y - extent * (address - first) / (behind - first)
+            y -= extent
+        return y
+
+    def shapes(self) -> Iterator[str]:
+        """Labels where ranges begin, where there is room, and what is cut short."""
+        above = float(TOP + HEIGHT + 20)
+        for first, behind, whole in (*self._pieces, (self._pieces[-1][1], 0, True)):
+            y = self.at(first)
+            if not whole:
+                extent, middle = (behind - first) / 1024, y - _CUT / 2 + 4
+                yield box(LEFT, y - _CUT, WIDTH, _CUT, "idle")
+                words = f"{extent:,.4g} KiB are never used"
+                yield text(LEFT + WIDTH / 2, middle, words, "middle")
+            if above - y >= _SPACED:
+                yield line(LEFT, y, LEFT + WIDTH, y, "grid")
+                yield text(LEFT - 8, y + 4, f"{first / 1024:,.4g} KiB", "end")
+                above = y
+
+
+def _box(each: Tenure, name: str, total: int, scale: _Addresses) -> str:
+    y, bottom = scale.at(each.behind), scale.at(each.first)
+    hint = f"{name}\nbytes {each.first:,} to {each.behind:,}\ncycles {each.begin:,} to {each.end:,}"
+    x, pixels = LEFT + each.begin * WIDTH / total, (each.end - each.begin) * WIDTH / total
+    return box(x, y, max(0.5, pixels), max(0.5, bottom - y), colour_of(each.operation), hint)
 
 
 def _area(each: Tenure) -> int:
     return (each.behind - each.first) * (each.end - each.begin)
+
+
+def _united(held: Iterable[Tenure]) -> list[tuple[int, int]]:
+    """Ranges of addresses in which anything lies, rising and apart from each other."""
+    ranges: list[tuple[int, int]] = []
+    for first, behind in sorted((each.first, each.behind) for each in held):
+        if ranges and first <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(behind, ranges[-1][1]))
+        else:
+            ranges.append((first, behind))
+    return ranges
 
 
 def tenures(code: Code, found: Timeline, space: Space, core: int) -> list[Tenure]:
@@ -117,7 +187,7 @@ def tenures(code: Code, found: Timeline, space: Space, core: int) -> list[Tenure
     return all_of_them
 
 
-def used_memories(segments: Sequence[tuple[Code, Timeline]]) -> list[tuple[Space, int]]:
+def used_memories(segments: Segments) -> list[tuple[Space, int]]:
     """Memories of the chip that are written, by kind and core."""
     targets = [
         instruction.target
@@ -134,13 +204,6 @@ def used_memories(segments: Sequence[tuple[Code, Timeline]]) -> list[tuple[Space
             for core in (cores if view.core == EVERY_CORE else (view.core,))
         }
     )
-
-
-def _addresses(size: int) -> Iterator[str]:
-    for part in range(5):
-        y = TOP + HEIGHT - part * HEIGHT / 4
-        yield line(LEFT, y, LEFT + WIDTH, y, "grid")
-        yield text(LEFT - 8, y + 4, f"{part * size / 4 / 1024:g} KiB", "end")
 
 
 def _within(tenure: Tenure, first: int, behind: int) -> bool:

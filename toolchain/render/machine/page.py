@@ -39,9 +39,6 @@ MODEL = (
 )
 """What stands wherever figures of a machine are shown."""
 
-TITLES = ("Partition", "Schedule", "Memory map", "Roofline", "Scaling", "Operations", "Machine")
-"""Sections of a compiled model, in their order."""
-
 
 def machine_page(study: MachineStudy) -> str:
     """The page of a compiled model by itself."""
@@ -55,20 +52,13 @@ def machine_page(study: MachineStudy) -> str:
         body += [
             html.cards(machine_cards(study.shown)),
             html.bullets(summary_lines(study.shown)[1:]),
-            variants_of(study),
         ]
-    body += [html.contents(TITLES), *machine_sections(study)]
-    return html.document(title, filter(None, body))
+    return html.document(title, (*body, *html.sections(machine_sections(study))))
 
 
 def model_note(study: MachineStudy) -> str:
     """That figures are a model's."""
     return MODEL.format(name=study.machine.name)
-
-
-def variants_of(study: MachineStudy) -> str:
-    """All batches in a table; nothing where there is one."""
-    return html.table(variant_table(study.variants)) if len(study.variants) > 1 else ""
 
 
 def machine_cards(found: Summary) -> dict[str, str]:
@@ -86,31 +76,43 @@ def machine_cards(found: Summary) -> dict[str, str]:
     return cards
 
 
-def machine_sections(study: MachineStudy) -> tuple[str, ...]:
-    """Sections of `TITLES`; where a CPU computes everything, the first and the last."""
-    partition = html.section(
-        "Partition",
+def machine_sections(study: MachineStudy) -> dict[str, tuple[str, ...]]:
+    """Blocks of every section by its title; where a CPU computes everything, two sections."""
+    partition = (
         html.paragraph(part_line(study)),
         html.table(part_table(study)),
         html.table(reason_table(study)),
     )
-    machine = html.section(
-        "Machine",
+    machine = (
         html.note(
             "A description of a machine, not the machine: what vendors publish is named below, and "
             "so is what we assume where they publish nothing."
         ),
         html.folded("Where every figure comes from", html.table(ground_table(study.machine))),
     )
-    inside = () if study.shown is None else tuple(_timed(study, study.shown))
-    return tuple(filter(None, (partition, *inside, machine)))
+    timed = {} if study.shown is None else _timed(study, study.shown)
+    return {"Partition": partition, **timed, "Machine": machine}
 
 
-def _timed(study: MachineStudy, shown: Summary) -> Iterator[str]:
+def _timed(study: MachineStudy, shown: Summary) -> dict[str, tuple[str, ...]]:
+    batches = variant_table(study.variants)
+    return {
+        "Schedule": _schedule(study, shown),
+        "Memory map": (html.table(region_table(study), titled=False), *_memories(study)),
+        "Roofline": (html.figure(roofline_picture(shown), _ROOF, small=True),),
+        "Scaling": (
+            html.figure(scaling_picture(study.scaling), _SCALING, small=True),
+            html.table(scaling_table(study.scaling)),
+            html.table(batches) if len(batches.rows) > 1 else "",
+        ),
+        "Operations": (html.table(operation_table(shown), titled=False),),
+    }
+
+
+def _schedule(study: MachineStudy, shown: Summary) -> tuple[str, ...]:
     timelines = [found for _, found in study.segments]
     batch = f"batch {shown.batch}; cycles of the model from left to right"
-    yield html.section(
-        "Schedule",
+    return (
         html.figure(
             schedule_picture(timelines),
             f"{batch}. A colour per operation; the first lane has the operations in the order in "
@@ -119,29 +121,15 @@ def _timed(study: MachineStudy, shown: Summary) -> Iterator[str]:
         html.heading("Use of the engines"),
         html.figure(usage_picture(shown), "cycles of all engines of a kind"),
         html.figure(activity_picture(timelines), f"part of the engines that works; {batch}"),
-        html.folded("Engines as a table", html.table(engine_table(shown))),
+        html.folded("Engines as a table", html.table(engine_table(shown), titled=False)),
     )
-    yield html.section(
-        "Memory map", html.table(region_table(study), titled=False), *_memories(study)
-    )
-    yield html.section(
-        "Roofline",
-        html.figure(
-            roofline_picture(shown),
-            "A dot per operation that multiplies and transfers, in the cycles that it would take "
-            "if no engine ever waited; the large one is the whole program as it was scheduled.",
-            small=True,
-        ),
-        html.paragraph("Operations whose bytes stay on the chip lie far to the right."),
-    )
-    yield html.section(
-        "Scaling",
-        html.figure(scaling_picture(study.scaling), _SCALING, small=True),
-        html.table(scaling_table(study.scaling)),
-    )
-    yield html.section("Operations", html.table(operation_table(shown), titled=False))
 
 
+_ROOF = (
+    "A dot per operation that multiplies and transfers, in the cycles that it would take if no "
+    "engine ever waited; the large one is the whole program as it was scheduled. Operations whose "
+    "bytes stay on the chip lie far to the right."
+)
 _SCALING = "cores of the platform's machines and batches; the longest bar is the fastest"
 
 

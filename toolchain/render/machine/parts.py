@@ -10,6 +10,7 @@ from toolchain.accelerator.cycles.operations import operation_times
 from toolchain.accelerator.isa.operands import Space
 from toolchain.program.cost import program_costs
 from toolchain.render.figures import count, percent, plural, size
+from toolchain.render.machine.memory import most_at_once, used_memories
 from toolchain.render.tables import Table, table
 
 if TYPE_CHECKING:
@@ -83,34 +84,39 @@ _REGIONS = {
 
 
 def region_table(study: MachineStudy) -> Table:
-    """Regions of the DDR, and memories of the chip, with what the code needs of them."""
+    """Regions of the DDR, and memories of the chip, with what the code holds in them."""
     return table(
         "Memories and regions",
-        "where:word region:word needed:number size:number used:number what:text",
-        _region_rows(study),
-        "of a core, where every core has one; regions of the DDR by segment, the largest",
+        "where:word region:word held:number size:number used:number what:text",
+        (*_regions(study), *_on_chip(study)),
+        "of the chip: the most at once that is read later",
     )
 
 
-def _region_rows(study: MachineStudy) -> Iterator[tuple[str, ...]]:
+def _regions(study: MachineStudy) -> Iterator[tuple[str, ...]]:
     sizes: dict[Space, int] = {}
-    if study.segments:
-        sizes[Space.CONSTANTS] = study.constants
     for code, _ in study.segments:
         for space, needed in code.sizes.items():
-            if space is not Space.CONSTANTS:
-                sizes[space] = max(needed, sizes.get(space, 0))
+            sizes[space] = max(needed, sizes.get(space, 0))
+    if study.segments:
+        sizes[Space.CONSTANTS] = study.constants
     for space, what in _REGIONS.items():
         if sizes.get(space):
             yield ("DDR", space.name.lower(), size(sizes[space]), "", "", what)
-    for space, memory in memories(study.machine).items():
-        needed = sizes.get(space, 0)
-        share = percent(needed / memory.bytes, 1)
-        yield ("chip", space.name.lower(), _kib(needed), _kib(memory.bytes), share, "")
+
+
+def _on_chip(study: MachineStudy) -> Iterator[tuple[str, ...]]:
+    sizes = memories(study.machine)
+    for space, core in used_memories(study.segments):
+        if space in sizes:
+            where = f"core {core}" if space.per_core else "all cores"
+            held, there = most_at_once(study.segments, space, core), sizes[space].bytes
+            share = percent(held / there, 1)
+            yield (where, space.name.lower(), _kib(held), _kib(there), share, "")
 
 
 def _kib(length: int) -> str:
-    return f"{length / 1024:,.6g} KiB"
+    return f"{length / 1024:,.1f} KiB"
 
 
 def memories(machine: Machine) -> dict[Space, OnChipMemory]:

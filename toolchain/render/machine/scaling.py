@@ -23,7 +23,7 @@ def scaling_table(points: Sequence[Point]) -> Table:
     return table(
         f"Cores and batches ({len(points)})",
         "machine:name cores:number batch:number cycles:number bound:number gap:number "
-        "frames_per_second:number speedup:number bound_allows:number of_that:number",
+        "frames_per_second:number speedup:number allowed:number reached:number",
         (
             (
                 each.machine.name,
@@ -37,7 +37,7 @@ def scaling_table(points: Sequence[Point]) -> Table:
             )
             for each in points
         ),
-        "speedup over the first row; what its bound allows over the bound of the first row",
+        "speedup: over the first row; allowed: by the bounds of both; reached: the part of that",
     )
 
 
@@ -72,7 +72,7 @@ def _bar(each: Point, y: float, scale: float) -> Iterator[str]:
     inside = rate * scale > 70
     x = LEFT + rate * scale
     if inside:
-        yield text(x - 6, y + 14, f"{rate:,.1f}", "end", "in")
+        yield text(x - 6, y + 14, f"{rate:,.1f}", "end", "on")
     if most is not None:
         yield line(LEFT + most * scale, y, LEFT + most * scale, y + _ROW - 3, "limit")
     if not inside:

@@ -92,7 +92,7 @@ def variant_table(found: Sequence[Summary]) -> Table:
     return table(
         f"Batches ({len(found)})",
         "batch:number cycles:number latency:number frames_per_second:number read:number "
-        "written:number MACs_used:number",
+        "written:number MACs_used:number over_the_bound:number",
         (
             (
                 str(each.batch),
@@ -102,6 +102,7 @@ def variant_table(found: Sequence[Summary]) -> Table:
                 size(each.traffic_read),
                 size(each.traffic_written),
                 percent(each.macs_utilisation, 1),
+                "" if each.gap is None else f"{each.gap:.2f} x",
             )
             for each in found
         ),
@@ -138,7 +139,7 @@ def operation_table(found: Summary) -> Table:
     return table(
         f"Operations ({plural(len(found.operations), 'operation')})",
         f"operation:name cycles:number share:number begin:number end:number MACs:number {names} "
-        "read:number written:number MACs/byte:number roof:word",
+        "read:number written:number MACs/byte:number limited_by:word",
         (
             (
                 each.name,
@@ -150,7 +151,7 @@ def operation_table(found: Summary) -> Table:
                 *(f"{each.busy[engine]:,}" for engine in engines),
                 size(each.traffic.read),
                 size(each.traffic.written),
-                "" if roof.intensity is None else real(roof.intensity),
+                _per_byte(roof.intensity),
                 str(roof.bound) if roof.macs else "",
             )
             for each in found.operations
@@ -167,6 +168,12 @@ def duration(microseconds: float) -> str:
 
 def _share(cycles: int, use: EngineUse) -> str:
     return percent(cycles / use.available if use.available else 0.0, 1)
+
+
+def _per_byte(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if value >= 100 else real(value)
 
 
 def _intensity(value: float | None) -> str:

@@ -42,7 +42,7 @@ def _bar(use: EngineUse, y: float) -> Iterator[str]:
         hint = f"{use.engine.name.lower()} {_KINDS[kind]}: {percent(share, 1)}"
         yield box(x, y, width, _ROW - 6, kind, hint)
         if width > 44:
-            css = "in" if kind != "idle" else ""
+            css = {"busy": "on", "wait": "in"}.get(kind, "")
             yield text(x + width / 2, y + 14, percent(share, 1), "middle", css)
         x += width
 
