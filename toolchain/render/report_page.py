@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from toolchain.render.results import TargetResult
 
 NO_MACHINE = (
-    "There is no model of this chip's engines: partition, schedule, memories and roofline are not "
-    "known. What the program costs in operations and bytes is below."
+    "Nothing was compiled for a model of a machine, so that there is no partition, schedule, "
+    "memory map or roofline. What the program costs in operations and bytes is under Build."
 )
 _PRECISION = ("check", "analyze")
 """Stages whose sections are shown as precision, not with the build."""

@@ -56,6 +56,18 @@ svg rect:hover, svg circle:hover { opacity: 0.65; }
 """
 
 
+_PRINT = """
+@page { size: landscape; margin: 12mm; }
+body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
+.scroll { overflow: visible; } svg, figure.small svg { min-width: 0; }
+figure, tr, dl div { break-inside: avoid; } h2, h3 { break-after: avoid; }
+table { font-size: 8pt; } th, td { padding: 2px 5px; } td.name, td.text { min-width: 0; }
+details:not([open]) { display: none; }
+* { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+"""
+"""Paper has no room to scroll, and nobody opens what is folded."""
+
+
 def _style() -> str:
     colours = "\n".join(
         f"svg .o{number} {{ fill: {colour}; }}" for number, colour in enumerate(_OPERATIONS.split())
@@ -63,14 +75,8 @@ def _style() -> str:
     return f"""
 :root {{ {_LIGHT} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {_DARK} }} }}
-@media print {{
-:root {{ {_LIGHT} }}
-body {{ max-width: none; padding: 0; font-size: 10pt; }} nav {{ display: none; }}
-.scroll {{ overflow: visible; }} svg {{ min-width: 0; }} figure.small svg {{ min-width: 0; }}
-figure, tr, dl div {{ break-inside: avoid; }} h2, h3 {{ break-after: avoid; }}
-table {{ font-size: 8pt; }} th, td {{ padding: 2px 5px; }}
-* {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
-}}{_RULES}{colours}
+@media print {{ :root {{ {_LIGHT} }} }}{_RULES}{colours}
+@media print {{{_PRINT}}}
 """
 
 
