@@ -30,7 +30,7 @@ from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.names import require_names
-from toolchain.pipeline.publish import publish
+from toolchain.pipeline.publish import ReportTexts, publish
 from toolchain.pipeline.stages import (
     analyze,
     check,
@@ -48,6 +48,7 @@ from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
 from toolchain.quantization.roles import check_types
+from toolchain.render.machine.tables import study_data
 from toolchain.render.machine.text import machine_blocks
 from toolchain.render.markdown import build_page
 from toolchain.render.report_page import report_page
@@ -159,13 +160,12 @@ def _build_target(
         cached=(),
     )
     study = build_study(context, state)
-    files = publish(
-        context,
-        state,
-        resolved,
+    report = ReportTexts(
         text=build_page(result, () if study is None else machine_blocks(study)),
         page=report_page(result, study),
+        machine=None if study is None else study_data(study),
     )
+    files = publish(context, state, resolved, report)
     return replace(result, files=files, cached=state.cached)
 
 

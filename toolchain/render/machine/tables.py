@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolchain.accelerator.container.records import HostSegment
 from toolchain.accelerator.cycles.summary import operation_roofline
 from toolchain.render.figures import count, percent, plural, real, size
 from toolchain.render.tables import Table, table
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from toolchain.accelerator.cycles.records import OperationTime
     from toolchain.accelerator.cycles.summary import EngineUse, Summary
+    from toolchain.render.machine.records import MachineStudy
 
 
 def summary_lines(found: Summary) -> tuple[str, ...]:
@@ -59,6 +61,30 @@ def summary_data(found: Summary) -> dict[str, object]:
         "gap": found.gap,
         "engines": [_engine_data(each) for each in found.engines],
         "operations": [_operation_data(each) for each in found.operations],
+    }
+
+
+def study_data(study: MachineStudy) -> dict[str, object]:
+    """A compiled model for programs: its parts, all batches, and how they scale."""
+    return {
+        "machine": study.machine.name,
+        "parts": [
+            {"executor": "cpu", "reasons": dict(part.reasons)}
+            if isinstance(part, HostSegment)
+            else {"executor": study.machine.name, "operations": list(part.code.operations)}
+            for part in study.variant.segments
+        ],
+        "batches": [summary_data(each) for each in study.variants],
+        "scaling": [
+            {
+                "machine": each.machine.name,
+                "cores": each.machine.cores,
+                "batch": each.batch,
+                "cycles": each.cycles,
+                "bound_cycles": each.bound,
+            }
+            for each in study.scaling
+        ],
     }
 
 
