@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.bounds import program_bound
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 
     Runs = Sequence[tuple[Code, Timeline]]
 
-SMALL = 200
-"""Operations up to which a program is compiled for other machines as well, within a second."""
+SMALL, ROOMY = 200, 1.5
+"""A program is compiled for other machines as well, within about a second, if it has no more
+operations, and constants and its largest tensor are not so many times a core's memory: looking for
+a plan takes long where little fits."""
 
 
 def build_study(context: BuildContext, state: BuildState) -> MachineStudy | None:
@@ -135,21 +138,31 @@ def _elsewhere(
     program: Program, machines: Sequence[Machine], ddr_limit: int | None
 ) -> Iterator[Point]:
     """The program on other machines, one sample at once, where that takes no time."""
-    if len(program.operations) > SMALL:
-        return
     for machine in machines:
         bound = program_bound(program, _limited(machine, ddr_limit))
+        if not _quick(program, machine):
+            yield Point(machine=machine, batch=1, bound=bound.cycles, why="not compiled")
+            continue
         try:
             container = compile_model(
                 (program,), machine, name=program.name, batches=Batches(), ddr_limit=ddr_limit
             )
         except CompileError:
-            yield Point(machine=machine, batch=1, cycles=None, bound=bound.cycles)
+            yield Point(machine=machine, batch=1, bound=bound.cycles, why="does not fit")
             continue
         runs = _runs(container.variants[0], machine, ddr_limit)
         cycles = sum(found.cycles for _, found in runs)
         if runs:
             yield Point(machine=machine, batch=1, cycles=cycles, bound=bound.cycles)
+
+
+def _quick(program: Program, machine: Machine) -> bool:
+    memories = (machine.memory, machine.weight_buffer, machine.shared_memory)
+    room = sum(memory.bytes for memory in memories if memory is not None)
+    tensors = (prod(t.shape) * t.dtype.numpy.itemsize for t in program.tensors.values())
+    constants = sum(array.nbytes for array in program.constants.values())
+    size = constants + max(tensors, default=0)
+    return len(program.operations) <= SMALL and size <= ROOMY * room
 
 
 def _point(found: Summary) -> Point:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 HEIGHT = 240
 """Pixels of all bytes."""
-_CUT, _SPACED = 18, 16
-"""Pixels of a range that is cut short, and between labels."""
+_CUT, _SPACED, _LABELS = 18, 16, 4
+"""Pixels of a range that is cut short, and between labels; labels that a range has at most."""
 MOST = 700
 """Boxes that a picture has at most: what holds most bytes for most cycles."""
 
@@ -121,17 +121,25 @@ class _Addresses:
     def shapes(self) -> Iterator[str]:
         """Labels where ranges begin, where there is room, and what is cut short."""
         above = float(TOP + HEIGHT + 20)
-        for first, behind, whole in (*self._pieces, (self._pieces[-1][1], 0, True)):
+        for first, behind, whole in self._pieces:
             y = self.at(first)
             if not whole:
-                extent, middle = (behind - first) / 1024, y - _CUT / 2 + 4
                 yield box(LEFT, y - _CUT, WIDTH, _CUT, "idle")
-                words = f"{extent:,.4g} KiB are never used"
-                yield text(LEFT + WIDTH / 2, middle, words, "middle")
-            if above - y >= _SPACED:
-                yield line(LEFT, y, LEFT + WIDTH, y, "grid")
-                yield text(LEFT - 8, y + 4, f"{first / 1024:,.4g} KiB", "end")
-                above = y
+                words = f"{(behind - first) / 1024:,.4g} KiB are never used"
+                yield text(LEFT + WIDTH / 2, y - _CUT / 2 + 4, words, "middle")
+            for part in range(_LABELS):
+                address = first + (behind - first) * part // _LABELS
+                y = self.at(address)
+                if (whole or not part) and above - y >= (_SPACED if not part else 2 * _SPACED):
+                    yield from _label(address, y)
+                    above = y
+        if above - TOP >= _SPACED:
+            yield from _label(self._pieces[-1][1], TOP)
+
+
+def _label(address: int, y: float) -> Iterator[str]:
+    yield line(LEFT, y, LEFT + WIDTH, y, "grid")
+    yield text(LEFT - 8, y + 4, f"{address / 1024:,.4g} KiB", "end")
 
 
 def _box(each: Tenure, name: str, total: int, scale: _Addresses) -> str:

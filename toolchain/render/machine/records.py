@@ -20,14 +20,16 @@ class Point:
     Attributes:
         machine: A machine of the platform.
         batch: Samples at once.
-        cycles: For all of them; None where the machine cannot have the program.
         bound: Cycles that no schedule can beat; None where it is not known.
+        cycles: For all of them; None where the program was not compiled for it.
+        why: In that case, what kept it from being.
     """
 
     machine: Machine
     batch: int
-    cycles: int | None
     bound: int | None
+    cycles: int | None = None
+    why: str = ""
 
     @property
     def frames_per_second(self) -> float | None:

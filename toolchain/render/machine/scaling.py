@@ -29,7 +29,7 @@ def scaling_table(points: Sequence[Point]) -> Table:
                 each.machine.name,
                 str(each.machine.cores),
                 str(each.batch),
-                "does not fit" if each.cycles is None else f"{each.cycles:,}",
+                each.why if each.cycles is None else f"{each.cycles:,}",
                 "" if each.bound is None else f"{each.bound:,}",
                 f"{each.cycles / each.bound:.2f}" if each.cycles and each.bound else "",
                 "" if each.frames_per_second is None else f"{each.frames_per_second:,.1f}",
@@ -37,7 +37,8 @@ def scaling_table(points: Sequence[Point]) -> Table:
             )
             for each in points
         ),
-        "speedup: over the first row; allowed: by the bounds of both; reached: the part of that",
+        "speedup: over the first row; allowed: by the bounds of both; reached: the part "
+        "of that; large programs are not compiled for other machines only to be shown here",
     )
 
 
@@ -65,16 +66,16 @@ def scaling_picture(points: Sequence[Point]) -> str:
 def _bar(each: Point, y: float, scale: float) -> Iterator[str]:
     yield text(LEFT - 8, y + 14, f"{each.machine.name}, batch {each.batch}", "end", "name")
     rate, most = each.frames_per_second, each.bound_frames_per_second
+    if most is not None:
+        yield line(LEFT + most * scale, y, LEFT + most * scale, y + _ROW - 3, "limit")
     if rate is None:
-        yield text(LEFT + 4, y + 14, "does not fit")
+        yield text(LEFT + 4, y + 14, each.why)
         return
     yield box(LEFT, y + 2, rate * scale, _ROW - 7, "busy", f"{rate:,.1f} samples per second")
     inside = rate * scale > 70
     x = LEFT + rate * scale
     if inside:
         yield text(x - 6, y + 14, f"{rate:,.1f}", "end", "on")
-    if most is not None:
-        yield line(LEFT + most * scale, y, LEFT + most * scale, y + _ROW - 3, "limit")
     if not inside:
         yield text(LEFT + max(rate, most or 0) * scale + 6, y + 14, f"{rate:,.1f}")
 
