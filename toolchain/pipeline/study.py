@@ -21,7 +21,6 @@ from toolchain.program.serialize import load_program
 from toolchain.render.machine.records import MachineStudy, Point
 
 if TYPE_CHECKING:
-    from toolchain.accelerator.bounds import ProgramBound
     from toolchain.accelerator.cycles.records import Timeline
     from toolchain.accelerator.isa.code import Code
     from toolchain.core.machine import Machine
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 
 SMALL, ROOMY = 200, 1.5
 """A program is compiled for other machines as well, within about a second, if it has no more
-operations, and constants and its largest tensor are not so many times a core's memory: looking for
-a plan takes long where little fits."""
+operations, all samples together, and its constants and its largest tensor are not so many times a
+core's memory: looking for a plan takes long where little fits."""
 
 
 def build_study(context: BuildContext, state: BuildState) -> MachineStudy | None:
@@ -81,7 +80,7 @@ def machine_study(
         group: Number of the input shapes; bounds are known for the first alone.
         batch: Samples at once, one of those that were compiled; None: the fewest.
         ddr_limit: Bytes per second that transfers may use of the DDR; None: all that it has.
-        machines: Other machines to compile the program for, one sample at once.
+        machines: Other machines to compile the program for, in the same batches.
 
     Raises:
         CompileError: The machine cannot execute the code.
@@ -90,7 +89,9 @@ def machine_study(
     variants = {each.batch: each for each in sorted(found, key=lambda each: each.batch)}
     chosen = min(variants) if batch is None else batch
     runs = {size: _runs(each, machine, ddr_limit) for size, each in variants.items()}
-    bounds = _bounds(program, variants, machine, ddr_limit) if group == 0 else {}
+    programs = {size: batched(program, size) for size in variants} if group == 0 else {}
+    limited = _limited(machine, ddr_limit)
+    bounds = {size: program_bound(each, limited) for size, each in programs.items()}
     summaries = {
         size: summarise([line for _, line in run], batch=size, bound=bounds.get(size))
         for size, run in runs.items()
@@ -107,7 +108,7 @@ def machine_study(
         variants=tuple(summaries.values()),
         constants=len(container.constants),
         groups=len({each.group for each in container.variants}),
-        scaling=_ordered((*_elsewhere(program, others, ddr_limit), *own)) if own else (),
+        scaling=_ordered((*_elsewhere(programs, others, ddr_limit), *own)) if own else (),
     )
 
 
@@ -119,13 +120,6 @@ def _runs(variant: Variant, machine: Machine, ddr_limit: int | None) -> Runs:
     return [(code, timeline(code, machine, ddr_limit=ddr_limit)) for code in found]
 
 
-def _bounds(
-    program: Program, variants: Mapping[int, Variant], machine: Machine, ddr_limit: int | None
-) -> dict[int, ProgramBound]:
-    limited = _limited(machine, ddr_limit)
-    return {size: program_bound(batched(program, size), limited) for size in variants}
-
-
 def _limited(machine: Machine, ddr_limit: int | None) -> Machine:
     """The machine with as much bandwidth as it may use, rounded up: its bound is a bound still."""
     if ddr_limit is None:
@@ -135,34 +129,37 @@ def _limited(machine: Machine, ddr_limit: int | None) -> Machine:
 
 
 def _elsewhere(
-    program: Program, machines: Sequence[Machine], ddr_limit: int | None
+    programs: Mapping[int, Program], machines: Sequence[Machine], ddr_limit: int | None
 ) -> Iterator[Point]:
-    """The program on other machines, one sample at once, where that takes no time."""
+    """The program of every batch on other machines, where that takes no time."""
     for machine in machines:
-        bound = program_bound(program, _limited(machine, ddr_limit))
-        if not _quick(program, machine):
-            yield Point(machine=machine, batch=1, bound=bound.cycles, why="not compiled")
-            continue
-        try:
-            container = compile_model(
-                (program,), machine, name=program.name, batches=Batches(), ddr_limit=ddr_limit
-            )
-        except CompileError:
-            yield Point(machine=machine, batch=1, bound=bound.cycles, why="does not fit")
-            continue
-        runs = _runs(container.variants[0], machine, ddr_limit)
-        cycles = sum(found.cycles for _, found in runs)
-        if runs:
-            yield Point(machine=machine, batch=1, cycles=cycles, bound=bound.cycles)
+        for batch, program in programs.items():
+            bound = program_bound(program, _limited(machine, ddr_limit)).cycles
+            cycles, why = None, "not compiled"
+            if _quick(program, batch, machine):
+                cycles, why = _compiled(program, machine, ddr_limit)
+            yield Point(machine=machine, batch=batch, bound=bound, cycles=cycles, why=why)
 
 
-def _quick(program: Program, machine: Machine) -> bool:
+def _compiled(program: Program, machine: Machine, ddr_limit: int | None) -> tuple[int | None, str]:
+    """Cycles, or why there are none."""
+    try:
+        container = compile_model(
+            (program,), machine, name=program.name, batches=Batches(), ddr_limit=ddr_limit
+        )
+    except CompileError:
+        return None, "does not fit"
+    runs = _runs(container.variants[0], machine, ddr_limit)
+    return (sum(found.cycles for _, found in runs), "") if runs else (None, "all on the CPU")
+
+
+def _quick(program: Program, batch: int, machine: Machine) -> bool:
     memories = (machine.memory, machine.weight_buffer, machine.shared_memory)
     room = sum(memory.bytes for memory in memories if memory is not None)
     tensors = (prod(t.shape) * t.dtype.numpy.itemsize for t in program.tensors.values())
     constants = sum(array.nbytes for array in program.constants.values())
-    size = constants + max(tensors, default=0)
-    return len(program.operations) <= SMALL and size <= ROOMY * room
+    size = constants + max(tensors, default=0) // batch
+    return len(program.operations) * batch <= SMALL and size <= ROOMY * room
 
 
 def _point(found: Summary) -> Point:

@@ -52,14 +52,15 @@ def test_batches_and_other_machines_beside_each_other(
     assert [each.batch for each in found.variants] == [1, 2]
     points = {(each.machine.name, each.batch): each for each in found.scaling}
     assert list(points) == [
-        ("ax650-npu1", 1), ("small", 1), ("ax650-npu2", 1), ("ax650-npu2", 2), ("ax650-npu3", 1),
+        ("ax650-npu1", 1), ("ax650-npu1", 2), ("small", 1), ("small", 2), ("ax650-npu2", 1),
+        ("ax650-npu2", 2), ("ax650-npu3", 1), ("ax650-npu3", 2),
     ]  # fmt: skip
     # 256 + 640 + 640 bytes at 32 per cycle and core, as long as the DDR's 46.6 allow.
-    assert [each.bound for each in points.values()] == [48, 48, 33, 61, 33]
+    assert [each.bound for each in points.values()] == [48, 88, 48, 88, 33, 61, 33, 61]
     assert points["ax650-npu2", 2].cycles == found.shown.cycles
     assert points["small", 1].why == "not compiled"
     compiled = [each.cycles for each in points.values() if not each.why]
-    assert len(compiled) == 4
+    assert len(compiled) == 6
     assert all(compiled)
 
 

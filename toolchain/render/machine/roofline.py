@@ -19,6 +19,8 @@ MOST = 600
 """Dots of operations: those that take longest."""
 _NAMED = 8
 """Operations whose names are written beside their dots, where there is room."""
+_STEPS = 80
+"""Pieces of the roof that no name may cover."""
 
 Box = tuple[float, float, float, float]
 
@@ -103,6 +105,16 @@ def _roof_labels(roof: Roofline, scale: _Scale) -> Iterator[tuple[str, Box]]:
     yield text(x + 12, y + 4, words), (x, y - 8, x + 12 + room_for(words), y + 8)
 
 
+def _along_the_roof(roof: Roofline, scale: _Scale) -> Iterator[Box]:
+    """Places that its line takes, piece by piece."""
+    left, right = scale.x
+    for step in range(_STEPS):
+        intensity = 10.0 ** (left + (right - left) * step / _STEPS)
+        reached = min(intensity * float(roof.bytes_per_cycle), float(roof.macs_per_cycle))
+        x, y = scale.at(intensity, reached)
+        yield (x, y - 2, x + WIDTH / _STEPS, y + 2)
+
+
 def _dot(roof: Roofline, scale: _Scale, radius: float, colour: str, name: str) -> str:
     x, y = scale.at(roof.intensity or 1.0, _reached(roof))
     hint = f"{name}\n{roof.intensity:.4g} MACs per byte\n{_reached(roof):.4g} MACs per cycle"
@@ -116,6 +128,7 @@ def _labels(
     named = [("whole program", whole)] if whole.macs and whole.bytes else []
     named += [(op.name, roof) for op, roof in drawn[:_NAMED]]
     points = [scale.at(roof.intensity or 1.0, _reached(roof)) for _, roof in named]
+    taken += _along_the_roof(whole, scale)
     dots = [*points, *(scale.at(roof.intensity or 1.0, _reached(roof)) for _, roof in drawn)]
     taken += [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
     for (name, _), (x, y) in zip(named, points, strict=True):
