@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _ALIGNMENT = 64
 
+_REST = 48
+"""Tasks for which memory rests before it is used again, where there is room."""
+
+_BUDGET = 0.5
+"""Share of a memory within which it may rest; the other half is for what is loaded ahead."""
+
 
 class DoesNotFitError(Exception):
     """Buffers that live at one time are larger than a memory; the plan has to be another one.
@@ -52,8 +58,9 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
     for space, capacity in capacities.items():
         buffers = [b for b in assignment.buffers if b.space is space and b.first >= 0]
         last = max((b.last for b in buffers), default=0)
-        bottom = _Bottom(capacity, last + 1)
-        for buffer in sorted((b for b in buffers if not b.loaded), key=lambda b: b.first):
+        made = sorted((b for b in buffers if not b.loaded), key=lambda b: b.first)
+        bottom = _Bottom(capacity, int(_BUDGET * capacity), last + 1)
+        for buffer in made:
             bottom.place(buffer)
         top = _Top(capacity, bottom.heights)
         for buffer in sorted((b for b in buffers if b.loaded), key=lambda b: b.first):
@@ -76,16 +83,23 @@ def _lives(assignment: Assignment) -> None:
 
 
 class _Bottom:
-    """Places what is made on the chip: at the lowest address that is free for its life."""
+    """Places what is made on the chip, low and yet not where something was used just before.
 
-    def __init__(self, capacity: int, positions: int) -> None:
-        self._capacity = capacity
+    Memory that is used again makes its new user wait for the last one. Up to `budget` bytes a
+    buffer keeps its place for some tasks more.
+    """
+
+    def __init__(self, capacity: int, budget: int, positions: int) -> None:
+        self._capacity, self._budget = capacity, budget
         self._live: list[Buffer] = []
         self.heights = np.zeros(positions, np.int64)
 
     def place(self, buffer: Buffer) -> None:
-        self._live = [b for b in self._live if b.last >= buffer.first]
+        self._live = [b for b in self._live if b.last + _REST >= buffer.first]
         buffer.offset = _gap(self._live, buffer.size)
+        if buffer.offset + buffer.size > self._budget:
+            busy = [b for b in self._live if b.last >= buffer.first]
+            buffer.offset = _gap(busy, buffer.size)
         if buffer.offset + buffer.size > self._capacity:
             raise DoesNotFitError(buffer, self._capacity)
         self._live.append(buffer)

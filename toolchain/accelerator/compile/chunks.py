@@ -11,42 +11,39 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.rules.base import Rule
 
 _MOST_PER_ENGINE = 4
-_LEAST_CYCLES = 160
-"""A chunk is worth the synchronisation that it takes: a few times `sync_cycles`."""
+_SYNCS = 2
+"""A chunk is worth the synchronisation that it takes if it takes so many times longer."""
+
+_LOSS = 1.04
+"""What cutting may cost in steps of the arrays that are not full, for others to begin earlier."""
 
 
 def chunks(rule: Rule, own: Box, costs: Costs) -> tuple[Box, ...]:
     """Parts of `own`, in the order in which they are computed.
 
-    Rows first: what reads them may begin as soon as the first ones are there. Channels where they
-    keep the arrays so much fuller that it pays.
+    As many as there are engines, or more: what reads them begins when the first ones are there.
+    Rows, if that keeps the arrays about as full as channels do.
     """
     engines = costs.engines(rule.engine)
     total = costs.cycles(rule, own)
-    per_engine = max(1, min(_MOST_PER_ENGINE, total // engines // _LEAST_CYCLES))
-    if total < 2 * _LEAST_CYCLES:
+    least = _SYNCS * max(costs.machine.sync_cycles, 1)
+    most = min(_MOST_PER_ENGINE, total // engines // least)
+    if total < 2 * least:
         return (own,)
-    best: tuple[float, tuple[Box, ...]] = (float(total), (own,))
+    found: list[tuple[int, tuple[Box, ...]]] = [(total, (own,))]
     for axis, grain in _axes(rule, own):
-        for count in {engines, engines * per_engine}:
+        for count in sorted({engines, engines * max(1, most // 2), engines * max(1, most)}):
             parts = cut(own, axis, count, grain)
-            if len(parts) < 2:
-                continue
-            cycles = [costs.cycles(rule, part) for part in parts]
-            span = _span(cycles, engines) + cycles[0] / 8
-            if span < best[0] * 0.97:
-                best = (span, parts)
-    return best[1]
+            if len(parts) > 1:
+                found.append((_span([costs.cycles(rule, part) for part in parts], engines), parts))
+    limit = _LOSS * min(span for span, _ in found)
+    return max((parts for span, parts in found if span <= limit), key=len)
 
 
 def _axes(rule: Rule, own: Box) -> list[tuple[int, int]]:
-    """Axes to cut along with their grains, rows first, then columns, samples and channels."""
+    """Axes to cut along with their grains: rows, samples, columns, channels."""
     rank = len(own)
-    ranked = (
-        [axis for axis in (2, 0, 3, 1, *range(4, rank)) if axis < rank]
-        if rank > 2
-        else [*range(rank)]
-    )
+    ranked = (2, 0, 3, 1, *range(4, rank)) if rank > 2 else range(rank)
     return [
         (axis, rule.cuts[axis])
         for axis in ranked

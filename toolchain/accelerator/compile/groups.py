@@ -7,9 +7,10 @@ is made twice. Nothing within the group leaves the chip.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.boxes import Box, cut, hull, size, whole
@@ -18,6 +19,10 @@ from toolchain.accelerator.isa.operands import Engine
 if TYPE_CHECKING:
     from toolchain.accelerator.compile.costs import Costs
     from toolchain.accelerator.compile.rules.base import Rule
+
+
+_SERIAL = 0.25
+"""Share of the work of other engines that does not pass beside that of the busiest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +71,17 @@ class Flow:
             for name in rule.inputs:
                 self.readers[name].append(number)
         self.outputs = frozenset(costs.facts.program.outputs)
+        self.parameters = [sum(p.array.nbytes for p in rule.parameters) for rule in steps]
 
     def leaves(self, name: str, last: int) -> bool:
         """True for a tensor that is read behind a step, or by the user."""
         readers = self.readers[name]
         return name in self.outputs or not readers or readers[-1] > last
+
+    def last_reader(self, name: str, last: int) -> int:
+        """The last step up to `last` that reads a tensor, which one does."""
+        readers = self.readers[name]
+        return readers[bisect_right(readers, last) - 1]
 
     def keeps(self, group: Group, parameters: int) -> bool:
         """True if the parameters of a group stay on the chip for all of its tiles.
@@ -88,140 +99,146 @@ class Flow:
         return self.costs.facts.shape(name)
 
 
-def tile_boxes(group: Group, tile: int, flow: Flow) -> dict[int, Box]:
-    """What every step of a group makes for a tile; steps that it does not need are left out.
+class Growth:
+    """A group that grows backwards from its last step, and what one of its tiles needs.
 
-    Results that leave the group are made in full: each tile makes its part of them, too.
+    Attributes:
+        group: The group so far.
+        boxes: What every step makes for the tile; steps that it does not need are left out.
+        cuttable: False once a result leaves the group that cannot be cut as the last one is.
     """
-    needed: dict[str, list[Box]] = defaultdict(list)
-    found: dict[int, Box] = {}
-    for number in range(group.last, group.first - 1, -1):
-        rule = flow.steps[number]
-        boxes = needed[rule.output]
-        if number == group.last or flow.leaves(rule.output, group.last):
-            parts = cut(whole(flow.shape(rule.output)), *_way(rule, group))
-            if tile < len(parts):
-                boxes.append(parts[tile])
-        if not boxes:
-            continue
-        found[number] = aligned(rule, hull(boxes), flow)
-        for name, need in zip(rule.inputs, rule.needs(found[number]), strict=True):
+
+    def __init__(self, flow: Flow, last: int, axis: int, tiles: int, tile: int) -> None:
+        self._flow = flow
+        self._tile = tile
+        self._needed: dict[str, Box] = {}
+        self._busy: dict[Engine, float] = defaultdict(float)
+        self._stored = 0
+        self.parameters = 0
+        self.group = Group(first=last + 1, last=last, axis=axis, tiles=tiles)
+        self.boxes: dict[int, Box] = {}
+        self.cuttable = True
+
+    def extend(self) -> None:
+        """One more step in front. Results that leave the group are made in full, tile by tile."""
+        number = self.group.first - 1
+        self.group = replace(self.group, first=number)
+        rule = self._flow.steps[number]
+        parts = [self._needed[rule.output]] if rule.output in self._needed else []
+        leaves = self._flow.leaves(rule.output, self.group.last)
+        if leaves:
+            parts += self._own_part(rule)
+        if not parts:
+            return
+        box = aligned(rule, hull(parts), self._flow)
+        self.boxes[number] = box
+        costs = self._flow.costs
+        self._busy[rule.engine] += costs.cycles(rule, box) / costs.engines(rule.engine)
+        self.parameters += self._flow.parameters[number]
+        self._stored += self._flow.bytes(rule.output, box) if leaves else 0
+        for name, need in zip(rule.inputs, rule.needs(box), strict=True):
             if need is not None:
-                needed[name].append(need)
+                known = self._needed.get(name)
+                self._needed[name] = need if known is None else hull((known, need))
+
+    def _own_part(self, rule: Rule) -> list[Box]:
+        """The part of a result that leaves which falls to this tile."""
+        axis, tiles = self.group.axis, self.group.tiles
+        shape = self._flow.shape(rule.output)
+        if tiles == 1:
+            return [whole(shape)]
+        rank = len(self._flow.shape(self._flow.steps[self.group.last].output))
+        grain = rule.cuts.get(axis)
+        if grain is None or len(shape) != rank or shape[axis] // grain < tiles:
+            self.cuttable = False
+            return [whole(shape)]
+        return [cut(whole(shape), axis, tiles, grain)[self._tile]]
+
+    def estimate(self) -> Estimate:
+        """What the group takes, if all tiles are like this one."""
+        flow, group = self._flow, self.group
+        machine = flow.costs.machine
+        loaded = sum(
+            flow.bytes(name, need)
+            for name, need in self._needed.items()
+            if flow.maker.get(name, -1) < group.first
+        )
+        rate = min(
+            machine.ddr.megabytes_per_second / machine.clock_mhz,
+            machine.transfer.bytes_per_cycle * machine.transfer.count,
+        )
+        again = 1 if flow.keeps(group, self.parameters) else group.tiles
+        moving = (group.tiles * (loaded + self._stored) + again * self.parameters) / rate
+        longest = max(self._busy.values())
+        computing = longest + _SERIAL * (sum(self._busy.values()) - longest)
+        waits = (len(self.boxes) + 1) * machine.sync_cycles
+        alone = (loaded + self._stored) / rate / 2 + machine.ddr.latency_cycles
+        return Estimate(
+            group=group,
+            cycles=max(group.tiles * (computing + waits), moving) + alone,
+            memory=self._memory(),
+            parameters=self.parameters,
+        )
+
+    def _memory(self) -> int:
+        """Most bytes that live at one time; what is loaded lives from the beginning, and twice."""
+        flow, first = self._flow, self.group.first
+        changes: dict[int, int] = defaultdict(int)
+        ahead = 0
+        for name, need in self._needed.items():
+            maker = flow.maker.get(name, -1)
+            own = self.boxes.get(maker)
+            held = flow.bytes(name, need if own is None else hull((need, own)))
+            if maker < first:
+                ahead += held if self.group.tiles > 1 else 0
+                maker = first
+            changes[maker] += held
+            changes[flow.last_reader(name, self.group.last) + 1] -= held
+        for number, box in self.boxes.items():
+            name = flow.steps[number].output
+            if name not in self._needed:
+                held = flow.bytes(name, box)
+                changes[number] += held
+                changes[number + 1] -= held
+        live = most = 0
+        for number in sorted(changes):
+            live += changes[number]
+            most = max(most, live)
+        return most + ahead
+
+
+def grown(flow: Flow, group: Group, tile: int) -> Growth:
+    """A group in full, and what one of its tiles needs."""
+    found = Growth(flow, group.last, group.axis, group.tiles, tile)
+    while found.group.first > group.first:
+        found.extend()
     return found
-
-
-def _way(rule: Rule, group: Group) -> tuple[int, int, int]:
-    """Axis, parts and grain for a result that leaves the group."""
-    return group.axis, group.tiles, rule.cuts.get(group.axis, 1)
 
 
 def aligned(rule: Rule, box: Box, flow: Flow) -> Box:
     """The box widened to where the rule may be cut; all of an axis along which it may not."""
-    shape = flow.shape(rule.output)
-    return tuple(
-        (
-            start // rule.cuts[axis] * rule.cuts[axis],
-            min(-(-stop // rule.cuts[axis]) * rule.cuts[axis], extent),
-        )
-        if axis in rule.cuts
-        else (0, extent)
-        for axis, ((start, stop), extent) in enumerate(zip(box, shape, strict=True))
-    )
+    found = []
+    for axis, ((start, stop), extent) in enumerate(zip(box, flow.shape(rule.output), strict=True)):
+        grain = rule.cuts.get(axis, extent)
+        first = start // grain * grain
+        found.append((first, min(-(-stop // grain) * grain, extent)))
+    return tuple(found)
 
 
-def fits(flow: Flow, group: Group) -> bool:
-    """True if every result that leaves the group can be cut as the last one is."""
-    shape = flow.shape(flow.steps[group.last].output)
-    for number in range(group.first, group.last + 1):
-        rule = flow.steps[number]
-        if not flow.leaves(rule.output, group.last):
-            continue
-        own = flow.shape(rule.output)
-        if len(own) != len(shape) or group.axis not in rule.cuts:
-            return False
-        if own[group.axis] // rule.cuts[group.axis] < group.tiles:
-            return False
-    return True
+def tile_counts(flow: Flow, last: int, axis: int) -> tuple[int, ...]:
+    """Into how many tiles a result may be cut, few first."""
+    rule = flow.steps[last]
+    most = flow.shape(rule.output)[axis] // rule.cuts[axis]
+    found: list[int] = []
+    tiles = 2
+    while tiles <= most:
+        found.append(tiles)
+        tiles = max(tiles + 1, tiles * 5 // 4)
+    return tuple(found)
 
 
-def estimate(group: Group, flow: Flow) -> Estimate:
-    """What a group takes, by a tile from its middle."""
-    costs, machine = flow.costs, flow.costs.machine
-    boxes = tile_boxes(group, group.tiles // 2, flow)
-    busy: dict[Engine, float] = defaultdict(float)
-    needed: dict[str, list[Box]] = defaultdict(list)
-    parameters = 0
-    for number, box in boxes.items():
-        rule = flow.steps[number]
-        busy[rule.engine] += costs.cycles(rule, box) / costs.engines(rule.engine)
-        parameters += sum(p.array.nbytes for p in rule.parameters)
-        for name, need in zip(rule.inputs, rule.needs(box), strict=True):
-            if need is not None:
-                needed[name].append(need)
-    loaded = stored = 0
-    for name, parts in needed.items():
-        if flow.maker.get(name, -1) < group.first:
-            loaded += flow.bytes(name, hull(parts))
-    for number, box in boxes.items():
-        name = flow.steps[number].output
-        if flow.leaves(name, group.last):
-            stored += flow.bytes(name, box)
-    rate = min(
-        machine.ddr.megabytes_per_second / machine.clock_mhz,
-        machine.transfer.bytes_per_cycle * machine.transfer.count,
-    )
-    again = 1 if flow.keeps(group, parameters) else group.tiles
-    moving = (group.tiles * (loaded + stored) + again * parameters) / rate
-    computing = max(busy.values()) + 0.25 * (sum(busy.values()) - max(busy.values()))
-    waits = (len(boxes) + 1) * machine.sync_cycles
-    alone = (loaded + stored) / rate + machine.ddr.latency_cycles
-    return Estimate(
-        group=group,
-        cycles=max(group.tiles * (computing + waits), moving) + alone,
-        memory=_memory(group, boxes, needed, flow),
-        parameters=parameters,
-    )
-
-
-def _memory(
-    group: Group, boxes: Mapping[int, Box], needed: Mapping[str, Sequence[Box]], flow: Flow
-) -> int:
-    """Most bytes that live at one time; what is loaded lives from the beginning, and twice."""
-    changes: dict[int, int] = defaultdict(int)
-    ahead = 0
-    for name, parts in needed.items():
-        maker = flow.maker.get(name, -1)
-        readers = [n for n in flow.readers[name] if n in boxes]
-        own = boxes.get(maker)
-        held = flow.bytes(name, hull(parts if own is None else (*parts, own)))
-        if maker < group.first:
-            if group.tiles > 1:
-                ahead += held
-            maker = group.first
-        changes[maker] += held
-        changes[readers[-1] + 1] -= held
-    for number, box in boxes.items():
-        name = flow.steps[number].output
-        if name not in needed:
-            held = flow.bytes(name, box)
-            changes[number] += held
-            changes[number + 1] -= held
-    live = most = 0
-    for number in sorted(changes):
-        live += changes[number]
-        most = max(most, live)
-    return most + ahead
-
-
-def ways(flow: Flow, first: int, last: int) -> Iterator[Group]:
-    """Ways to cut the last result of a range of steps, from few tiles to many."""
+def axes(flow: Flow, last: int) -> tuple[int, ...]:
+    """Axes along which a result may be cut, rows first, then the longest."""
     rule = flow.steps[last]
     shape = flow.shape(rule.output)
-    order = sorted(rule.cuts, key=lambda axis: (axis != 2, -shape[axis]))
-    for axis in order[:3] if first == last else order[:1]:
-        most = shape[axis] // rule.cuts[axis]
-        tiles = 2
-        while tiles <= most:
-            yield Group(first=first, last=last, axis=axis, tiles=tiles)
-            tiles = max(tiles + 1, tiles * 5 // 4)
+    return tuple(sorted(rule.cuts, key=lambda axis: (axis != 2, -shape[axis])))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.groups import (
     Estimate,
     Flow,
-    Group,
-    estimate,
-    fits,
-    tile_boxes,
-    ways,
+    Growth,
+    axes,
+    grown,
+    tile_counts,
 )
 from toolchain.accelerator.compile.plan import Plan, Residence, Work
 from toolchain.accelerator.compile.sharing import shares
@@ -80,30 +78,42 @@ def _groups(flow: Flow, share: float) -> tuple[Estimate, ...]:
 
 def _ending(flow: Flow, last: int, share: float) -> Iterator[Estimate]:
     """Groups with a last step: whole while they fit, else in as few tiles as they need."""
-    for first in range(last, -1, -1):
-        found = estimate(Group(first=first, last=last, axis=0, tiles=1), flow)
-        if _has_room(found, flow, share, whole=True):
-            yield found
-            continue
-        break
-    for first in range(last, max(-1, last - _LONGEST), -1):
-        tried = 0
-        for group in ways(flow, first, last):
-            if not fits(flow, group):
-                continue
-            found = estimate(group, flow)
-            if _has_room(found, flow, share, whole=False):
-                yield found
-                tried += 1
-                if tried == 2:
+    fitting = 0
+    for found in _growing(flow, last, 0, 1):
+        if not _has_room(found, flow, share):
+            break
+        fitting += 1
+        yield found
+    for axis in axes(flow, last)[: 3 if fitting == 0 else 1]:
+        counts = iter(tile_counts(flow, last, axis))
+        tiles = next(counts, None)
+        length = fitting + 1
+        while tiles is not None and length <= min(_LONGEST, last + 1):
+            for found in _growing(flow, last, axis, tiles):
+                if last + 1 - found.group.first < length:
+                    continue
+                if not _has_room(found, flow, share):
                     break
+                yield found
+                length += 1
+            tiles = next(counts, None)
 
 
-def _has_room(found: Estimate, flow: Flow, share: float, *, whole: bool) -> bool:
+def _growing(flow: Flow, last: int, axis: int, tiles: int) -> Iterator[Estimate]:
+    """Groups with a last step and a number of tiles, from short to long."""
+    growth = Growth(flow, last, axis, tiles, tiles // 2)
+    while growth.group.first and last + 1 - growth.group.first < _LONGEST:
+        growth.extend()
+        if not growth.cuttable:
+            return
+        yield growth.estimate()
+
+
+def _has_room(found: Estimate, flow: Flow, share: float) -> bool:
     """True if the memory holds it; parameters of whole results come and go step by step."""
     machine = flow.costs.machine
     parameters = found.parameters
-    if whole or not flow.keeps(found.group, parameters):
+    if found.group.tiles == 1 or not flow.keeps(found.group, parameters):
         parameters = min(parameters, 2 * flow.costs.pass_bytes)
     if machine.weight_buffer is not None:
         return (
@@ -116,7 +126,9 @@ def _has_room(found: Estimate, flow: Flow, share: float, *, whole: bool) -> bool
 def _no_tile(flow: Flow, last: int) -> CompileError:
     rule = flow.steps[last]
     least = min(
-        (estimate(group, flow).memory for group in ways(flow, last, last)), default=math.inf
+        next(_growing(flow, last, axis, tiles)).memory
+        for axis in axes(flow, last) or (0,)
+        for tiles in (tile_counts(flow, last, axis) if rule.cuts else (1,))[-1:] or (1,)
     )
     return CompileError(
         Code.LOWERING_FAILED,
@@ -139,7 +151,7 @@ def tiled_plan(flow: Flow, chosen: Sequence[Estimate], share: float, *, promote:
             for step, own in enumerate(shares(steps, flow.costs), group.first):
                 works.append(Work(step=step, group=number, tile=0, own=own))
             continue
-        boxes = [tile_boxes(group, tile, flow) for tile in range(group.tiles)]
+        boxes = [grown(flow, group, tile).boxes for tile in range(group.tiles)]
         for turn in range(0, group.tiles, cores):
             now = boxes[turn : turn + cores]
             for step in sorted({step for own in now for step in own}):
