@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from toolchain.accelerator.compile.boxes import Box, common, cut, hull, size
+from toolchain.accelerator.compile.boxes import Box, common, cut, hull, size, without
 from toolchain.accelerator.compile.chunks import chunks
 from toolchain.accelerator.compile.costs import stored_type
 from toolchain.accelerator.compile.image import packed
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.costs import Costs
     from toolchain.accelerator.compile.plan import Plan, Work
     from toolchain.accelerator.compile.rules.base import Parameter, Rule
-
-_PIECE = 1 << 15
-"""Bytes of one transfer, so that others can come between; and of a pass over parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +61,9 @@ class Assigner:
         self._found = Assignment()
         self._positions = count()
         self._loaders = count()
+        self._piece = costs.piece_bytes
         self._kept: dict[object, Buffer] = {}
+        self._own: dict[Buffer, dict[int, list[Box]]] = {}
         self._places: dict[Buffer, tuple[int, ...]] = {}
         self._made: dict[int, set[str]] = defaultdict(set)
         for work in plan.works:
@@ -99,11 +98,15 @@ class Assigner:
             lambda: defaultdict(list)
         )
         names: dict[tuple[str, int, int], str] = {}
+        made: dict[tuple[str, int, int], dict[int, list[Box]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for work in self._plan.works:
             rule = self._plan.steps[work.step]
             for core, own in work.own.items():
                 key = self._key(rule.output, work, reading=False)
                 parts[key][core].append(own)
+                made[key][core].append(own)
                 names[key] = rule.output
                 for name, need in zip(rule.inputs, rule.needs(own), strict=True):
                     if need is not None:
@@ -124,6 +127,7 @@ class Assigner:
                 loaded=key[0] != name,
             )
             self._holding[key] = buffer
+            self._own[buffer] = made[key]
             self._found.buffers.append(buffer)
 
     # Tasks of one work
@@ -134,7 +138,7 @@ class Assigner:
         target = self._holding[self._key(rule.output, work, reading=False)]
         for rows, parts in self._passes(rule, work):
             parameters = self._load_parameters(rule, work, rows)
-            lanes = [list(chunked) for chunked in parts.values()]
+            lanes = list(parts.values())
             cores = list(parts)
             for turn in range(max(map(len, lanes))):
                 for core, lane in zip(cores, lanes, strict=True):
@@ -192,11 +196,19 @@ class Assigner:
         self._store(work.step, core, box, target)
 
     def _exchange(self, step: int, core: int, box: Box, buffer: Buffer) -> None:
-        """What other cores need of a part, into their memories."""
+        """What other cores need of a part and do not make themselves, into their memories.
+
+        What several cores make is given by the first of them.
+        """
+        made = self._own[buffer]
         for other, held in buffer.boxes.items():
             shared = None if other == core else common(box, held)
-            if shared is not None:
-                source, target = Access(buffer, core, shared), Access(buffer, other, shared)
+            rest = () if shared is None else (shared,)
+            for maker in {other, *(each for each in made if each < core)}:
+                for own in made.get(maker, ()):
+                    rest = tuple(part for each in rest for part in without(each, own))
+            for part in rest:
+                source, target = Access(buffer, core, part), Access(buffer, other, part)
                 action = Transfer(source, target)
                 self._add(action, step, Engine.TRANSFER, core, (source,), (target,))
 
@@ -264,12 +276,11 @@ class Assigner:
         for core, own in rows.items():
             if same and core != min(rows):
                 break
-            loader = next(self._loaders) % self._costs.machine.cores if same else core
             for index, (parameter, (start, _)) in enumerate(zip(rule.parameters, own, strict=True)):
                 first = self._regions.parameters[work.step][index] + start * _row_bytes(parameter)
                 self._load_bytes(
                     work.step,
-                    (loader, EVERY_CORE if same and len(rows) > 1 else core),
+                    EVERY_CORE if same and len(rows) > 1 else core,
                     (first, sizes[core][index]),
                     (buffer, places[index], tuple(rows)),
                 )
@@ -278,16 +289,20 @@ class Assigner:
     def _load_bytes(
         self,
         step: int,
-        cores: tuple[int, int],
+        core: int,
         source: tuple[int, int],
         target: tuple[Buffer, int, tuple[int, ...]],
     ) -> None:
-        (loader, core), (first, length), (buffer, place, every) = cores, source, target
+        (first, length), (buffer, place, every) = source, target
         into = tuple(Access(buffer, c) for c in (every if core == EVERY_CORE else (core,)))
-        for start in range(0, length, _PIECE):
-            piece = min(_PIECE, length - start)
+        most = self._piece
+        for start in range(0, length, most):
+            piece = min(most, length - start)
             outside = Outside(Space.CONSTANTS, first + start, DType.UINT8, (piece,), (0,))
             action = Transfer(outside, Access(buffer, core), place + start)
+            loader = core
+            if core == EVERY_CORE:
+                loader = next(self._loaders) % self._costs.machine.cores
             self._add(action, step, Engine.TRANSFER, loader, (), into)
 
     def _add(

@@ -44,6 +44,22 @@ def contains(outer: Box, inner: Box) -> bool:
     return all(a0 <= b0 and b1 <= a1 for (a0, a1), (b0, b1) in zip(outer, inner, strict=True))
 
 
+def without(box: Box, hole: Box) -> tuple[Box, ...]:
+    """What is left of a box, as boxes that share nothing."""
+    shared = common(box, hole)
+    if shared is None:
+        return (box,)
+    found: list[Box] = []
+    for axis, ((start, stop), (first, last)) in enumerate(zip(box, shared, strict=True)):
+        # Before this axis the rest is as narrow as the hole, behind it as wide as the box.
+        inner = (*shared[:axis], (start, stop), *box[axis + 1 :])
+        if start < first:
+            found.append(with_axis(inner, axis, (start, first)))
+        if last < stop:
+            found.append(with_axis(inner, axis, (last, stop)))
+    return tuple(found)
+
+
 def with_axis(box: Box, axis: int, bounds: tuple[int, int]) -> Box:
     """The box with other bounds on one axis."""
     return (*box[:axis], bounds, *box[axis + 1 :])

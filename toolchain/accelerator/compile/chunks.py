@@ -10,7 +10,6 @@ from toolchain.accelerator.compile.costs import Costs
 if TYPE_CHECKING:
     from toolchain.accelerator.compile.rules.base import Rule
 
-_MOST_PER_ENGINE = 4
 _SYNCS = 2
 """A chunk is worth the synchronisation that it takes if it takes so many times longer."""
 
@@ -27,7 +26,7 @@ def chunks(rule: Rule, own: Box, costs: Costs) -> tuple[Box, ...]:
     engines = costs.engines(rule.engine)
     total = costs.cycles(rule, own)
     least = _SYNCS * max(costs.machine.sync_cycles, 1)
-    most = min(_MOST_PER_ENGINE, total // engines // least)
+    most = min(costs.knobs.chunks, total // engines // least)
     if total < 2 * least:
         return (own,)
     found: list[tuple[int, tuple[Box, ...]]] = [(total, (own,))]

@@ -19,10 +19,30 @@ if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
     from toolchain.core.machine import Machine
 
+_PIECE = 1 << 15
+_LEAST_PIECE = 1 << 10
+_SHARED_PIECES = 1 << 10
+"""About so many transfers bring all constants where cores exchange results in between."""
+
 
 def stored_type(dtype: DType) -> DType:
     """The type in which elements lie in memory; those of 4 bits lie in bytes."""
     return DType(dtype.numpy.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knobs:
+    """What a search tries.
+
+    Attributes:
+        chunks: Most parts into which one engine's work on a step is cut.
+        run: Most steps in a row that cores do without an exchange.
+        exchange: How dear an exchange is, in times of what it should be.
+    """
+
+    chunks: int = 4
+    run: int = 8
+    exchange: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +53,15 @@ class Costs:
         facts: The program.
         machine: The machine.
         orders: Order of the axes of every tensor.
+        knobs: What the search tries.
+        ddr_limit: Bytes of a second that the DDR may be asked for at most; None: all it has.
     """
 
     facts: Facts
     machine: Machine
     orders: Mapping[str, Order]
+    knobs: Knobs = Knobs()
+    ddr_limit: int | None = None
     _known: dict[tuple[int, tuple[int, ...]], int] = field(default_factory=dict)
 
     def engines(self, kind: Engine) -> int:
@@ -57,6 +81,14 @@ class Costs:
     def parameter_space(self) -> Space:
         """Where parameters lie."""
         return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
+
+    @property
+    def piece_bytes(self) -> int:
+        """Bytes of one transfer of parameters: few enough for exchanges to come between."""
+        if self.machine.interconnect is None:
+            return _PIECE
+        constants = sum(array.nbytes for array in self.facts.program.constants.values())
+        return min(max(1 << (constants // _SHARED_PIECES).bit_length(), _LEAST_PIECE), _PIECE)
 
     @property
     def pass_bytes(self) -> int:

@@ -120,22 +120,33 @@ class Growth:
         self.cuttable = True
 
     def extend(self) -> None:
-        """One more step in front. Results that leave the group are made in full, tile by tile."""
+        """One more step in front."""
+        self.add(self.next_box())
+
+    def next_box(self) -> Box | None:
+        """What the step in front of the group has to make for the tile; None for nothing.
+
+        Results that leave the group are made in full, tile by tile.
+        """
+        rule = self._flow.steps[self.group.first - 1]
+        parts = [self._needed[rule.output]] if rule.output in self._needed else []
+        if self._flow.leaves(rule.output, self.group.last):
+            parts += self._own_part(rule)
+        return aligned(rule, hull(parts), self._flow) if parts else None
+
+    def add(self, box: Box | None) -> None:
+        """Let the step in front of the group, making a part of its result, be one of it."""
         number = self.group.first - 1
         self.group = replace(self.group, first=number)
-        rule = self._flow.steps[number]
-        parts = [self._needed[rule.output]] if rule.output in self._needed else []
-        leaves = self._flow.leaves(rule.output, self.group.last)
-        if leaves:
-            parts += self._own_part(rule)
-        if not parts:
+        if box is None:
             return
-        box = aligned(rule, hull(parts), self._flow)
+        rule = self._flow.steps[number]
         self.boxes[number] = box
         costs = self._flow.costs
         self._busy[rule.engine] += costs.cycles(rule, box) / costs.engines(rule.engine)
         self.parameters += self._flow.parameters[number]
-        self._stored += self._flow.bytes(rule.output, box) if leaves else 0
+        if self._flow.leaves(rule.output, self.group.last):
+            self._stored += self._flow.bytes(rule.output, box)
         for name, need in zip(rule.inputs, rule.needs(box), strict=True):
             if need is not None:
                 known = self._needed.get(name)
@@ -207,12 +218,42 @@ class Growth:
         return most + ahead
 
 
-def grown(flow: Flow, group: Group, tile: int) -> Growth:
-    """A group in full, and what one of its tiles needs."""
-    found = Growth(flow, group.last, group.axis, group.tiles, tile)
-    while found.group.first > group.first:
-        found.extend()
-    return found
+def grown_together(growths: Sequence[Growth], flow: Flow) -> None:
+    """One more step in front of a group, for all of its tiles: together they make everything.
+
+    What no tile needs, as the rows that a window steps over, is made beside what one does, so
+    that every tensor can be compared in full.
+    """
+    boxes = [growth.next_box() for growth in growths]
+    shape = flow.shape(flow.steps[growths[0].group.first - 1].output)
+    closed = iter(_closed([box for box in boxes if box is not None], shape))
+    for growth, box in zip(growths, boxes, strict=True):
+        growth.add(None if box is None else next(closed))
+
+
+def _closed(boxes: Sequence[Box], shape: tuple[int, ...]) -> list[Box]:
+    """Boxes widened on every axis until there is no gap between, before or behind them."""
+    found = [list(box) for box in boxes]
+    for axis, extent in enumerate(shape):
+        starts = sorted({box[axis][0] for box in boxes})
+        for box in found:
+            start, stop = box[axis]
+            behind = starts[bisect_right(starts, start) :]
+            box[axis] = (
+                0 if start == starts[0] else start,
+                max(stop, behind[0]) if behind else extent,
+            )
+    return [tuple(box) for box in found]
+
+
+def tiles_of(flow: Flow, group: Group) -> list[dict[int, Box]]:
+    """What every step of a group makes, for each of its tiles."""
+    growths = [
+        Growth(flow, group.last, group.axis, group.tiles, tile) for tile in range(group.tiles)
+    ]
+    while growths[0].group.first > group.first:
+        grown_together(growths, flow)
+    return [growth.boxes for growth in growths]
 
 
 def aligned(rule: Rule, box: Box, flow: Flow) -> Box:

@@ -107,7 +107,9 @@ class _Builder:
             if part.kind is PartKind.HOST:
                 segments.append(HostSegment(program=part.program, reasons=part.reasons))
             else:
-                segments.append(compile_segment(part.program, self._machine, self.image))
+                segments.append(
+                    compile_segment(part.program, self._machine, self.image, self._ddr_limit)
+                )
         return Variant(
             group=group,
             batch=batch,

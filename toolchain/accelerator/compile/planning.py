@@ -9,8 +9,8 @@ from toolchain.accelerator.compile.groups import (
     Flow,
     Growth,
     axes,
-    grown,
     tile_counts,
+    tiles_of,
 )
 from toolchain.accelerator.compile.plan import Plan, Residence, Work
 from toolchain.accelerator.compile.sharing import shares
@@ -28,26 +28,26 @@ _LONGEST = 16
 
 def plans(steps: tuple[Rule, ...], costs: Costs) -> Iterator[Plan]:
     """Plans to try until one fits: all on the chip, then tiles with more and more room to spare."""
-    yield resident_plan(steps, costs)
     flow = Flow(steps, costs)
+    yield resident_plan(flow)
     for spare in (0.04, 0.1, 0.2, 0.35, 0.5):
         found = _groups(flow, 1 - spare)
         for promoted in (True, False):
             yield tiled_plan(flow, found, 1 - spare, promote=promoted)
 
 
-def resident_plan(steps: tuple[Rule, ...], costs: Costs) -> Plan:
+def resident_plan(flow: Flow) -> Plan:
     """Everything on the chip, step by step."""
-    facts = costs.facts
+    facts = flow.costs.facts
     works = tuple(
         Work(step=number, group=0, tile=0, own=own)
-        for number, own in enumerate(shares(steps, costs))
+        for number, own in enumerate(shares(flow, 0, len(flow.steps) - 1))
     )
     outside = {*facts.program.inputs, *facts.program.outputs}
     residence = {
         name: Residence.DDR if name in outside else Residence.CHIP for name in facts.program.tensors
     }
-    return Plan(steps=steps, works=works, residence=residence)
+    return Plan(steps=tuple(flow.steps), works=works, residence=residence)
 
 
 def _groups(flow: Flow, share: float) -> tuple[Estimate, ...]:
@@ -147,11 +147,10 @@ def tiled_plan(flow: Flow, chosen: Sequence[Estimate], share: float, *, promote:
     for number, found in enumerate(chosen):
         group = found.group
         if group.tiles == 1:
-            steps = flow.steps[group.first : group.last + 1]
-            for step, own in enumerate(shares(steps, flow.costs), group.first):
+            for step, own in enumerate(shares(flow, group.first, group.last), group.first):
                 works.append(Work(step=step, group=number, tile=0, own=own))
             continue
-        boxes = [grown(flow, group, tile).boxes for tile in range(group.tiles)]
+        boxes = tiles_of(flow, group)
         for turn in range(0, group.tiles, cores):
             now = boxes[turn : turn + cores]
             for step in sorted({step for own in now for step in own}):

@@ -117,7 +117,7 @@ class Simulator:
         queue, index = step
         instruction = self._code.queues[queue][index]
         try:
-            with np.errstate(invalid="raise", over="ignore"):
+            with np.errstate(divide="raise", invalid="raise", over="ignore"):
                 result = ENGINES[type(instruction)](instruction, memories.read)
         except CompileError as error:
             raise self._at(step, error) from None

@@ -18,6 +18,9 @@ from toolchain.core.dtypes import Array, DType
 _EXACT_LIMIT = 1 << 62
 """Products of an exact finish stay below this magnitude."""
 
+_MIN, _MAX = -(1 << 63), (1 << 63) - 1
+"""Of int64."""
+
 
 def with_bias(total: Array, bias: Array | None, guard_bits: int) -> Array:
     """(total << guard_bits) + bias, exact; a float `total` may be overwritten.
@@ -27,21 +30,26 @@ def with_bias(total: Array, bias: Array | None, guard_bits: int) -> Array:
     if bias is None and guard_bits == 0:
         return total
     added = np.zeros(1, np.int64) if bias is None else bias.astype(np.int64)
-    largest = (_largest(total) << guard_bits) + _largest(added)
-    if largest > 2**53:
+    most = (largest(total) << guard_bits) + largest(added)
+    check_fits(most)
+    if most > 2**53:
         total = total.astype(np.int64)
-    elif largest > 2**24:
+    elif most > 2**24:
         total = total.astype(np.float64, copy=False)
-    if largest >= 2**63:
-        raise refuse("an accumulator is too large", got=largest, allowed="below 2**63")
     total *= total.dtype.type(1 << guard_bits)
     total += added.astype(total.dtype)
     return total
 
 
-def _largest(integers: Array) -> int:
+def largest(integers: Array) -> int:
     """Largest magnitude of exact integers."""
     return max(int(integers.max()), -int(integers.min()))
+
+
+def check_fits(magnitude: int) -> None:
+    """Refuse accumulators that can exceed 63 bits."""
+    if magnitude >= 1 << 63:
+        raise refuse("an accumulator is too large", got=magnitude, allowed="below 2**63")
 
 
 def finish(acc: Array, factor: Array | np.float32, how: Finish, dtype: DType) -> Array:
@@ -56,15 +64,16 @@ def finish(acc: Array, factor: Array | np.float32, how: Finish, dtype: DType) ->
 
 def to_integer(real: NDArray[np.float32], how: ToInteger, dtype: DType) -> Array:
     """saturate(round(real) + zero_point) of float32 steps of the output; may overwrite them."""
-    steps = rounded(real, how.rounding)
+    steps = np.asarray(rounded(np.asarray(real), how.rounding))
     low, high = how.low - how.zero_point, how.high - how.zero_point
     if max(abs(low), abs(high), abs(how.zero_point)) < 2**24:
         # All of these are float32 numbers, and clamping first is the same.
         np.clip(steps, np.float32(low), np.float32(high), out=steps)
         steps += np.float32(how.zero_point)
         return steps.astype(dtype.numpy)
-    inside = np.clip(steps, -(2.0**62), 2.0**62).astype(np.int64)
-    return (np.clip(inside, low, high) + how.zero_point).astype(dtype.numpy)
+    # The largest float32 number below 2**63 is 2**63 - 2**39.
+    integers = np.clip(steps, -(2.0**63), 2.0**63 - 2.0**39).astype(np.int64)
+    return saturated(np.where(steps >= 2.0**63, _MAX, integers), how, dtype)
 
 
 def rounded(real: NDArray[np.float32], rounding: Rounding) -> NDArray[np.float32]:
@@ -86,11 +95,12 @@ def _half_up(real: NDArray[np.float32]) -> NDArray[np.float32]:
 def _exact(acc: Array, factor: Array | np.float32, how: ToInteger, dtype: DType) -> Array:
     significand, shift = parts(factor)
     integers = acc.astype(np.int64)
-    magnitude = _largest(integers) * _largest(significand)
-    if magnitude >= _EXACT_LIMIT:
-        raise refuse(
-            "a product of an exact finish is too large", got=magnitude, allowed="below 2**62"
-        )
+    if largest(integers) * largest(significand) >= _EXACT_LIMIT:
+        # Each with its own factor; float64 is precise enough to tell.
+        most = float(np.abs(integers.astype(np.float64) * significand).max())
+        if most >= _EXACT_LIMIT:
+            what = "a product of an exact finish is too large"
+            raise refuse(what, got=most, allowed="below 2**62")
     return saturated(shifted(integers * significand, shift, how.rounding), how, dtype)
 
 
@@ -104,10 +114,10 @@ def parts(factor: Array | np.float32) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def shifted(product: NDArray[np.int64], shift: Array, rounding: Rounding) -> NDArray[np.int64]:
-    """round(product * 2**-shift) for products below 2**62; what exceeds 2**62 stays there."""
-    left = np.clip(-shift, 0, 62)
-    limit = np.int64(_EXACT_LIMIT) >> left
-    raised = np.clip(product, -limit, limit) << left
+    """round(product * 2**-shift) for products below 2**62, within int64."""
+    left = np.clip(-shift, 0, 63)
+    limit = np.int64(_MAX) >> left
+    raised = np.where(product > limit, _MAX, np.where(product < -limit, _MIN, product << left))
     # From 63 bits on nothing is left of a product below 2**62, as of one of 0.
     right = np.clip(shift, 0, 62)
     raised = np.where(shift > 62, 0, raised)
@@ -124,6 +134,6 @@ def shifted(product: NDArray[np.int64], shift: Array, rounding: Rounding) -> NDA
 
 def saturated(steps: NDArray[np.int64], how: ToInteger, dtype: DType) -> Array:
     """Integers moved by the zero point and clamped."""
-    low, high = how.low - how.zero_point, how.high - how.zero_point
+    low, high = max(how.low - how.zero_point, _MIN), min(how.high - how.zero_point, _MAX)
     result: NDArray[Any] = np.clip(steps, low, high) + how.zero_point
     return result.astype(dtype.numpy)

@@ -152,14 +152,16 @@ def unwritten(code: Code, order: Sequence[Step], found: Accesses, cores: int) ->
     flags: dict[Place, NDArray[np.bool_]] = {}
     for space, size in code.sizes.items():
         for core in range(cores if space.per_core else 1):
-            flags[space, core] = np.full(size, space in (Space.CONSTANTS, Space.INPUT))
+            flags[space, core] = np.zeros(size, np.bool_)
     for step in order:
         queue, index = step
         for access in found[queue][index]:
+            if access.place[0] in (Space.CONSTANTS, Space.INPUT):
+                continue
             written = access.extent.of(flags[access.place])
             if access.writes:
                 written[...] = True
-            elif access.place[0] not in (Space.CONSTANTS, Space.INPUT) and not written.all():
+            elif not written.all():
                 missing = np.flatnonzero(~written.ravel())
                 byte = _byte(access.extent, int(missing[0]))
                 yield refusal(

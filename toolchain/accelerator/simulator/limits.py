@@ -38,6 +38,10 @@ def limit_problems(code: Code, cores: int) -> Iterator[Problem]:
             for message, got, allowed in (*_elements(at), *_overlaps(at, cores)):
                 where = said((queue, index), code.queues)
                 yield refusal(message, where=where, got=got, allowed=allowed)
+    for probe in code.probes:
+        if probe.view.space.per_core and not 0 <= probe.view.core < cores:
+            message, allowed = "a probe of a core that does not exist", f"0 to {cores - 1}"
+            yield refusal(message, where=probe.tensor, got=probe.view.core, allowed=allowed)
 
 
 def _elements(at: Instruction) -> Iterator[tuple[str, object, str]]:

@@ -17,9 +17,6 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Place: TypeAlias = tuple[Space, int]
 """A memory and the core that it belongs to, 0 for those of all cores."""
 
-UNSET = 0xA5
-"""What lies in a memory before it is written: no value that a program could expect."""
-
 
 def places(view: View, cores: int) -> tuple[Place, ...]:
     """The memories that a view is in: several only for targets of `EVERY_CORE`."""
@@ -41,7 +38,7 @@ class Memories:
         self.regions: dict[Place, Bytes] = {}
         for space, size in code.sizes.items():
             for core in range(cores if space.per_core else 1):
-                self.regions[space, core] = np.full(size, UNSET, np.uint8)
+                self.regions[space, core] = np.zeros(size, np.uint8)
         self.regions[Space.CONSTANTS, 0] = np.frombuffer(constants, np.uint8)
 
     def fill(self, space: Space, content: Bytes) -> None:

@@ -161,3 +161,12 @@ def test_an_error_of_data_names_the_instruction(toy: Machine) -> None:
     problem = caught.value.problems[0]
     assert (problem.where, problem.got) == ("0.tensor.0[1] gather", "4")
     simulator.run(bytes([3, 0, 0, 0, 0, 0, 0, 0]))
+
+
+def test_a_probe_of_a_core_that_does_not_exist(toy: Machine) -> None:
+    view = four(Space.MEMORY, 0, 2)
+    probe = Probe(queue=NEAR, index=0, tensor="x", starts=(0,), view=view)
+    with pytest.raises(CompileError) as caught:
+        Simulator(code_of(two_cores(), (probe,)), toy, bytes(4))
+    problem = caught.value.problems[0]
+    assert (problem.where, problem.got, problem.allowed) == ("x", "2", "0 to 1")

@@ -126,6 +126,13 @@ def test_a_product_beyond_62_bits_is_refused() -> None:
         finish(np.array([2**40]), np.float32(2**23 + 1), replace(WORD, exact=True), DType.INT32)
 
 
+def test_each_product_counts_for_itself() -> None:
+    # 2**41 alone would be too large for the significand of the other channel.
+    acc, factor = np.array([[2**41, 2**10]]), np.array([2.0**-20, 1 + 2.0**-23], np.float32)
+    got = finish(acc, factor, replace(WORD, exact=True), DType.INT32)
+    assert got.tolist() == [[2**21, 2**10]]
+
+
 @given(
     st.integers(-(2**40), 2**40),
     st.integers(-(2**31), 2**31 - 1),
@@ -137,3 +144,22 @@ def test_bias_below_the_steps_of_the_sum(total: int, bias: int, guard_bits: int)
             continue
         acc = with_bias(np.array([total], kind), np.array([bias], np.int32), guard_bits)
         assert int(acc[0]) == (total << guard_bits) + bias
+
+
+@given(
+    st.integers(-(2**62) + 1, 2**62 - 1),
+    st.integers(-62, 10).map(lambda e: 2.0**e),
+    st.booleans(),
+)
+def test_results_of_64_bits(acc: int, factor: float, exact: bool) -> None:
+    how = replace(WORD, exact=exact, low=-(2**63), high=2**63 - 1)
+    got = finish(np.array([acc]), np.float32(factor), how, DType.INT64)
+    value = Fraction(acc) if exact else Fraction(float(np.float32(acc)))
+    assert got[0] == min(max(round(value * Fraction(factor)), how.low), how.high)
+
+
+def test_zero_points_at_the_ends_of_64_bits() -> None:
+    for exact in (False, True):
+        how = replace(WORD, exact=exact, zero_point=2**63 - 1, low=-(2**63), high=2**63 - 1)
+        got = finish(np.array([-5, 5]), np.float32(1), how, DType.INT64)
+        assert got.tolist() == [2**63 - 6, 2**63 - 1]

@@ -200,6 +200,16 @@ def test_boxes_between_each_other(toy: Machine) -> None:
     assert problem.got.endswith("byte 4")
 
 
+def test_a_box_that_begins_where_a_run_of_another_ends(toy: Machine) -> None:
+    # Bytes 0 to 3 and 8 to 11, and 4 to 8: no byte of the first run, but one of the second.
+    rows = View(space=Space.MEMORY, offset=0, dtype=DType.INT8, shape=(2, 4), strides=(8, 1))
+    verify(code_of({TENSOR: [fill(chip(4, 4))], SECOND: [fill(rows)]}), toy)
+    for first, second in ((chip(4, 5), rows), (rows, chip(4, 5))):
+        (problem,) = conflict(toy, [fill(first)], [fill(second)])
+        assert problem.got is not None
+        assert problem.got.endswith("byte 8")
+
+
 def test_two_readers_are_no_race(toy: Machine) -> None:
     queues: dict[Queue, list[Instruction]] = {
         THIRD: [fill(chip(0))],

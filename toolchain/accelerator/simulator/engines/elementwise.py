@@ -7,7 +7,9 @@ import numpy as np
 from toolchain.accelerator.isa.instructions import Combine, CombineKind, Scale
 from toolchain.accelerator.simulator.engines.operands import Read, centred
 from toolchain.accelerator.simulator.finish import (
+    check_fits,
     finish,
+    largest,
     parts,
     saturated,
     shifted,
@@ -21,6 +23,7 @@ def combine(at: Combine, read: Read) -> Array:
     """Sum, difference or product of two elements."""
     a, b = centred(read(at.a), at.a_zero), centred(read(at.b), at.b_zero)
     if at.kind is CombineKind.MUL:
+        check_fits(largest(a) * largest(b))
         acc = a.astype(np.int64) * b
         return finish(acc, np.float32(at.a_factor), at.finish, at.target.dtype)
     if at.finish.exact:
@@ -43,11 +46,9 @@ def _exact_sum(at: Combine, a: Array, b: Array) -> Array:
     shift = max(int(left_shift), int(right_shift))
     a_integer = int(left) << (shift - int(left_shift))
     b_integer = int(right) << (shift - int(right_shift))
-    largest = int(np.abs(a).max()) * abs(a_integer) + int(np.abs(b).max()) * abs(b_integer)
-    if largest >= 2**62 or max(abs(a_integer), abs(b_integer)) >= 2**62:
-        raise refuse(
-            "a product of an exact finish is too large", got=largest, allowed="below 2**62"
-        )
+    most = largest(a) * abs(a_integer) + largest(b) * abs(b_integer)
+    if max(most, abs(a_integer), abs(b_integer)) >= 2**62:
+        raise refuse("a product of an exact finish is too large", got=most, allowed="below 2**62")
     total = a.astype(np.int64) * a_integer + b.astype(np.int64) * (sign * b_integer)
     steps = shifted(total, np.asarray(shift), at.finish.rounding)
     return saturated(steps, at.finish, at.target.dtype)

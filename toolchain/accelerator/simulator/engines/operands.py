@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from toolchain.accelerator.isa.operands import View
+from toolchain.accelerator.simulator.finish import check_fits, largest
 from toolchain.core.dtypes import Array
 
 Read: TypeAlias = Callable[[View], Array]
@@ -17,6 +18,8 @@ Read: TypeAlias = Callable[[View], Array]
 def centred(elements: Array, zero: int) -> Array:
     """Exact differences: int32 for types of up to 16 bits, int64 for wider ones."""
     wide = np.int32 if elements.dtype.itemsize <= 2 else np.int64
+    if elements.dtype.itemsize == 8:
+        check_fits(largest(elements) + abs(zero))
     return np.subtract(elements, wide(zero), dtype=wide)
 
 

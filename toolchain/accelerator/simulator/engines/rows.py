@@ -12,7 +12,7 @@ from toolchain.accelerator.isa.instructions import (
     Softmax,
 )
 from toolchain.accelerator.simulator.engines.operands import Read, centred
-from toolchain.accelerator.simulator.finish import finish, to_integer
+from toolchain.accelerator.simulator.finish import check_fits, finish, largest, to_integer
 from toolchain.core.dtypes import Array
 
 
@@ -26,6 +26,7 @@ def reduce(at: Reduce, read: Read) -> Array:
     if at.kind is ReduceKind.MIN:
         return np.asarray(np.min(source, axis=axes, keepdims=True))
     acc = centred(source, at.source_zero)
+    check_fits(largest(acc) * (acc.size // at.target.elements))
     total = np.asarray(np.sum(acc, axis=axes, dtype=np.int64, keepdims=True))
     return finish(total, np.float32(at.factor), at.finish, at.target.dtype)
 
@@ -60,6 +61,7 @@ def normalize(at: Normalize, read: Read) -> Array:
     """Runs along the last axis of (R, n)."""
     c = centred(read(at.source), at.source_zero).astype(np.int64)
     n = c.shape[1]
+    check_fits((n * largest(c)) ** 2)
     total = np.sum(c, axis=1, keepdims=True) if at.centred else np.int64(0)
     deviation = n * c - total
     variance = np.asarray(n * np.sum(c * c, axis=1, keepdims=True) - total * total)

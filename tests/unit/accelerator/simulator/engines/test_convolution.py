@@ -131,15 +131,15 @@ def test_convolution(bench: Run, oracle: Oracle, name: str) -> None:
 
 
 def test_a_sum_beyond_float32_is_exact(bench: Run, to_int8: ToInteger) -> None:
-    # 300 * 255 * 255 = 19507500 > 2**24; minus 19507499 leaves 1, which float32 would lose.
+    # 301 * 255 * 255 = 19572525 > 2**24 and odd; minus 19572524 is 1, which float32 would lose.
     got = bench(
         Convolve,
         DType.INT8,
         (1, 1, 1, 1),
-        source=np.full((1, 1, 1, 300), 255, np.uint8),
-        weights=np.full((1, 1, 1, 300), 255, np.uint8),
+        source=np.full((1, 1, 1, 301), 255, np.uint8),
+        weights=np.full((1, 1, 1, 301), 255, np.uint8),
         weight_zero=None,
-        bias=np.array([-19507499], np.int32),
+        bias=np.array([-19572524], np.int32),
         factor=np.ones(1, np.float32),
         source_zero=0,
         strides=(1, 1),

@@ -163,3 +163,30 @@ def test_scale_of_negative_elements(bench: Run, to_int8: ToInteger) -> None:
         finish=to_int8,
     )
     assert got.tolist() == [-6, 24, 0, 2]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("exact", [False, True])
+def test_views_without_axes_are_one_element(
+    bench: Run, to_int8: ToInteger, rounding: Rounding, exact: bool
+) -> None:
+    how = replace(to_int8, rounding=rounding, exact=exact)
+    x = np.array(7, np.int8)
+    scaled = bench(
+        Scale, DType.INT8, (), source=x, negative=None, source_zero=2, factor=0.25, finish=how
+    )
+    added = bench(
+        Combine,
+        DType.INT8,
+        (),
+        a=x,
+        b=x,
+        kind=CombineKind.ADD,
+        a_zero=0,
+        b_zero=-2,
+        a_factor=1.0,
+        b_factor=0.25,
+        finish=how,
+    )
+    # 5 / 4 = 1.25; 7 + 9 / 4 = 9.25.
+    assert (scaled.item(), added.item()) == (1, 9)

@@ -75,3 +75,11 @@ def test_lookup_by_channel(bench: Run) -> None:
     source = np.array([[150, 150], [7, 7]], np.uint8)
     got = bench(Lookup, DType.INT8, (2, 2), source=source, table=table)
     assert got.tolist() == [[50, 0], [7, 7]]
+
+
+def test_one_element_alone(bench: Run) -> None:
+    one = np.array(3, np.uint8)
+    assert bench(Copy, DType.UINT8, (), source=one).item() == 3
+    assert bench(Fill, DType.INT16, (), value=-4).item() == -4
+    table = np.arange(256, dtype=np.int16) * 2
+    assert bench(Lookup, DType.INT16, (), source=one, table=table).item() == 6

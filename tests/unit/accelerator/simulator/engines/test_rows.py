@@ -47,6 +47,20 @@ def test_sums(bench: Run, oracle: Oracle, to_int8: ToInteger, exact: bool) -> No
     assert got.ravel().tolist() == [oracle(total, 0.125, how) for total in totals]
 
 
+def test_a_sum_of_one(bench: Run, to_int8: ToInteger) -> None:
+    got = bench(
+        Reduce,
+        DType.INT8,
+        (),
+        source=np.array(9, np.int8),
+        kind=ReduceKind.SUM,
+        source_zero=1,
+        factor=2.0,
+        finish=to_int8,
+    )
+    assert got.item() == 16
+
+
 def test_sums_beyond_32_bits(bench: Run, to_int8: ToInteger) -> None:
     # 4 * (2**31 - 1) * 2**-28 = 31.99...
     got = bench(
@@ -109,16 +123,16 @@ def test_softmax_of_8_bits(bench: Run, to_int8: ToInteger) -> None:
 
 
 def test_softmax_of_16_bits(bench: Run, to_int8: ToInteger) -> None:
-    # Distances 0, 257 = 256 + 1, 65535 = 255 * 256 + 255: products of both tables.
+    # Distances 0, 456 = 256 + 200, 65535 = 255 * 256 + 255: products of both tables.
     high, low = np.zeros(256, np.int32), np.zeros(256, np.int32)
-    high[[0, 1]], low[[0, 1]] = (2**30, 3 * 2**28), (2**30, 2**29 + 1)
+    high[[0, 1]], low[[0, 200]] = (2**30, 3 * 2**28), (2**30, 2**29 + 1)
     # e0 = 2**30; e1 = (3 * 2**28 * (2**29 + 1) + 2**29) >> 30 = 402653184 + (0.75 + 0.5) -> + 1.
     powers = [2**30, 402653185, 0]
     got = bench(
         Softmax,
         DType.INT32,
         (1, 3),
-        source=np.array([[65535, 65278, 0]], np.uint16),
+        source=np.array([[65535, 65079, 0]], np.uint16),
         exponentials=high,
         low=low,
         factor=2.0**30,
@@ -169,5 +183,56 @@ def test_no_number_is_refused(bench: Run, to_int8: ToInteger) -> None:
             centred=True,
             source_zero=0,
             epsilon=1.0,
+            finish=to_int8,
+        )
+
+
+def test_sums_beyond_63_bits_are_refused(bench: Run, to_int8: ToInteger) -> None:
+    with pytest.raises(CompileError, match="accumulator is too large"):
+        bench(
+            Reduce,
+            DType.INT8,
+            (1,),
+            source=np.full(2, 2**62, np.int64),
+            kind=ReduceKind.SUM,
+            source_zero=0,
+            factor=1.0,
+            finish=to_int8,
+        )
+
+
+def test_normalized_runs_beyond_63_bits_are_refused(bench: Run, to_int8: ToInteger) -> None:
+    # n * largest = 2**17 * 2**15 = 2**32; its square is beyond 2**63.
+    source = np.full((1, 2**8), -(2**15), np.int16)
+    view = bench.put(source)
+    repeated = replace(view, shape=(1, 2**17), strides=(0, 0))
+    gain = replace(bench.put(np.ones(1, np.float32)), shape=(1, 2**17), strides=(0, 0))
+    machine = replace(bench.machine, memory=replace(bench.machine.memory, bytes=2**20))
+    bench.machine = machine
+    with pytest.raises(CompileError, match="accumulator is too large"):
+        bench(
+            Normalize,
+            DType.INT8,
+            (1, 2**17),
+            source=repeated,
+            gain=gain,
+            offset=None,
+            centred=True,
+            source_zero=0,
+            epsilon=1.0,
+            finish=to_int8,
+        )
+
+
+def test_a_softmax_of_nothing_is_refused(bench: Run, to_int8: ToInteger) -> None:
+    with pytest.raises(CompileError, match="no number"):
+        bench(
+            Softmax,
+            DType.INT8,
+            (1, 2),
+            source=np.array([[1, 2]], np.int8),
+            exponentials=np.zeros(256, np.int32),
+            low=None,
+            factor=1.0,
             finish=to_int8,
         )
