@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tc_target_dpu.limits import machine_limits
 from tc_target_dpu.xir import encode_graph
-from tc_target_dpu.xmodel import NoOperatorError, xir_graph
+from tc_target_dpu.xmodel import xir_graph
+from tc_target_dpu.xmodel_tensors import NoOperatorError
 from toolchain.accelerator.container.file import read_container
 from toolchain.accelerator.container.records import SUFFIX
 from toolchain.accelerator.package import write_model
@@ -67,6 +69,7 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
         request.folder,
         name=request.name,
         options=request.options,
+        limits=machine_limits(_kinds(stored)),
     )
     files |= _write_xmodel(request, stored)
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
@@ -84,7 +87,11 @@ def _write_xmodel(request: CompileRequest, stored: StoredTensors) -> dict[str, s
     }
     try:
         graph = xir_graph(
-            request.program, container.variants[0].segments, _biases(stored), request.name
+            request.program,
+            container.variants[0].segments,
+            request.name,
+            biases=_biases(stored),
+            kinds=_kinds(stored),
         )
     except NoOperatorError as error:
         write_json(request.folder / meta, fields | {"filename": None, "missing": str(error)})
@@ -100,6 +107,11 @@ def _write_xmodel(request: CompileRequest, stored: StoredTensors) -> dict[str, s
 
 def _target(request: CompileRequest) -> str:
     return f"DPUCZDX8G_ISA1_{request.platform.upper()}"
+
+
+def _kinds(stored: StoredTensors) -> dict[str, str]:
+    """The operator of every node."""
+    return {at.node.name: at.node.op_type for at in stored.nodes}
 
 
 def _biases(stored: StoredTensors) -> dict[str, int]:

@@ -6,7 +6,7 @@ XIR has channels last: so have tensors of 4 axes here, model inputs and outputs 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,20 @@ from tc_target_dpu.xir import (
     XirOperator,
     XirSubgraph,
     XirTensor,
+)
+from tc_target_dpu.xmodel_tensors import (
+    CHANNELS_LAST,
+    ROUNDS,
+    NoOperatorError,
+    called,
+    fixed_fields,
+    nonlinear,
+    position_fields,
+    position_of,
+    refused,
+    slice_fields,
+    softmax_fields,
+    xir_tensor,
 )
 from toolchain.accelerator.container.records import HostSegment, Segment
 from toolchain.program.records import (
@@ -37,38 +51,39 @@ from toolchain.program.records import (
     Program,
     Quantize,
     Requantize,
+    Table,
     Tensor,
 )
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
 
-_LAST = (0, 2, 3, 1)
-"""From channels first to channels last."""
-_ROUNDS = {"half_up": "DPU_ROUND", "half_away": "STD_ROUND", "half_even": "PY3_ROUND"}
+_ACTIVATIONS = {"HardSigmoid": "HSIGMOID", "HardSwish": "HSWISH"}
 _FLOAT = frozenset({"Softmax", "Sigmoid", "Tanh", "Relu"})
 """Float operators that XIR has under the same name, in small letters."""
 
 
-class NoOperatorError(Exception):
-    """XIR has no operator for an operation of the program; says which and why."""
-
-
 def xir_graph(
-    program: Program, segments: Sequence[Segment], biases: Mapping[str, int], name: str
+    program: Program,
+    segments: Sequence[Segment],
+    name: str,
+    *,
+    biases: Mapping[str, int],
+    kinds: Mapping[str, str],
 ) -> XirGraph:
     """The graph, a subgraph for every segment.
 
     Args:
         program: A program of int8 tensors whose scales are powers of two.
         segments: Its segments, in order.
-        biases: Position of the bias of convolutions and matrix products, by operation.
         name: Name of the model.
+        biases: Position of the bias of convolutions and matrix products, by operation.
+        kinds: The ONNX operator that an operation comes from, by name.
 
     Raises:
         NoOperatorError: There is no operator for an operation.
     """
-    builder = _Builder(program, biases)
+    builder = _Builder(program, biases, kinds)
     operations = {op.name: op for op in program.operations}
     subgraphs = [_subgraph("USER", builder.inputs())]
     for segment in segments:
@@ -93,6 +108,7 @@ class _Builder:
 
     program: Program
     biases: Mapping[str, int]
+    kinds: Mapping[str, str]
     made: list[XirOperator] = field(default_factory=list)
     computed: dict[str, str] = field(default_factory=dict)
 
@@ -111,20 +127,21 @@ class _Builder:
             case MatMul():
                 self._product(op)
             case Binary(kind=BinaryKind.ADD | BinaryKind.MUL):
-                kind = {"type": op.kind.name, "nonlinear": _nonlinear(op, self._out(op))}
-                self._plain(op, "eltwise-fix", kind)
+                self._element(op)
+            case Table():
+                self._function(op)
             case Pool():
                 self._pool(op)
             case Move():
                 self._move(op)
             case FloatOp() if op.op_type in _FLOAT:
-                self._plain(op, op.op_type.lower(), _softmax_axis(op, self._out(op)))
+                self._plain(op, op.op_type.lower(), softmax_fields(op, self._out(op)))
             case _:
-                raise _refused(op, f"XIR has no operator for {_called(op)}")
+                raise refused(op, f"XIR has no operator for {called(op)}")
         return self.made[before:]
 
     def _data(self, tensor: Tensor) -> XirOperator:
-        made = _tensor(tensor)
+        made = xir_tensor(tensor)
         attributes: dict[str, Attribute] = {
             "shape": made.shape,
             "data_type": f"{made.kind.name}{made.bits}",
@@ -136,13 +153,13 @@ class _Builder:
         into = isinstance(op, Quantize)
         stored = self.program.tensors[op.outputs[0] if into else op.inputs[0]]
         rounding = op.rounding if isinstance(op, Quantize) else self.program.rounding
-        fixed = _fixed(stored, _ROUNDS[rounding])
+        fixed = fixed_fields(stored, ROUNDS[rounding])
         self._plain(op, "float2fix" if into else "fix2float", fixed)
 
     def _convolution(self, op: Conv) -> None:
         weight = self.program.constants[op.weight]
         if weight.ndim != 4:
-            raise _refused(op, "it has not two spatial axes")
+            raise refused(op, "it has not two spatial axes")
         depthwise = op.groups == weight.shape[0] > 1
         rows = weight.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1))
         top, left, bottom, right = op.pads
@@ -154,14 +171,14 @@ class _Builder:
         }
         kind = "depthwise-conv2d-fix" if depthwise else "conv2d-fix"
         read = self._read(op.inputs[0])
-        self._products(op, kind, rows, window, read, _tensor(self._out(op)))
+        self._products(op, kind, rows, window, read, xir_tensor(self._out(op)))
 
     def _product(self, op: MatMul) -> None:
         """A convolution of 1 x 1 on rows, which are pixels of one column."""
         if op.b is None or len(self._out(op).shape) != 2:
-            raise _refused(op, "it is no product of rows and a constant matrix")
+            raise refused(op, "it is no product of rows and a constant matrix")
         matrix = self.program.constants[op.b]
-        source, out = self.program.tensors[op.inputs[0]], _tensor(self._out(op))
+        source, out = self.program.tensors[op.inputs[0]], xir_tensor(self._out(op))
         rows, depth = source.shape
         pixels = self._reshape(f"{op.name}/pixels", self._read(source.name), source, (rows, 1, 1))
         one: dict[str, Attribute] = {
@@ -192,26 +209,75 @@ class _Builder:
     ) -> None:
         """The operator of a convolution, with its constants."""
         if not isinstance(op.finish, Requantize):
-            raise _refused(op, "it ends in float")
+            raise refused(op, "it ends in float")
         factor = float(self.program.constants[op.finish.factor])
         cut = round(-log2(factor)) - op.finish.guard_bits
         source, target = self.program.tensors[op.inputs[0]], self._out(op)
-        position = cut - _position(source) + _position(target)
+        position = cut - position_of(source) + position_of(target)
         arguments = {"input": (read,)}
         arguments["weights"] = (self._constant(f"{op.name}/weights", weights, position),)
-        attributes = {**window, "nonlinear": _nonlinear(op.finish, target), "shift_cut": cut}
+        attributes = {**window, "nonlinear": nonlinear(op.finish, target), "shift_cut": cut}
         if op.bias is not None:
             own = self.biases[op.name]
-            shift = _position(source) + position - own
+            shift = position_of(source) + position - own
             bias = self.program.constants[op.bias] / 2.0 ** (shift + op.finish.guard_bits)
             arguments["bias"] = (self._constant(f"{op.name}/bias", bias, own),)
             attributes["shift_bias"] = shift
         self._add(op.name, kind, out, attributes, arguments)
         self.computed[op.outputs[0]] = op.name
 
+    def _function(self, op: Table) -> None:
+        """A function becomes the activation of the convolution that it follows.
+
+        That is exact for those that read the rounded result, as the hard sigmoid does: of position
+        `into`, by 2731 / 2**14, and for HardSwish as int8 of position 7 times what it is of.
+        """
+        at = next((n for n, x in enumerate(self.made) if x.name == self._read(op.inputs[0])), None)
+        readers = sum(each.inputs.count(op.inputs[0]) for each in self.program.operations)
+        kind = self.kinds.get(op.name, "a change of position")
+        before = None if at is None else self.made[at]
+        alone = readers == 1 and op.inputs[0] not in self.program.outputs
+        if at is None or before is None or not alone or kind not in _ACTIVATIONS:
+            raise refused(op, f"XIR has no operator for {kind}")
+        if before.attributes.get("nonlinear") != "NONE" or "conv2d" not in before.type:
+            raise refused(op, f"{kind} does not follow a convolution")
+        into, out = position_of(self.program.tensors[op.inputs[0]]), self._out(op)
+        inner = 7 if kind == "HardSwish" else position_of(out)
+        attributes: dict[str, Attribute] = {
+            **before.attributes,
+            "nonlinear": _ACTIVATIONS[kind],
+            "hsigmoid_in": into,
+            "shift_hsigmoid": 14 + into - inner,
+        }
+        if kind == "HardSwish":
+            attributes["shift_hswish"] = into + inner - position_of(out)
+        self.made[at] = replace(before, attributes=attributes, output=xir_tensor(out))
+        self.computed[out.name] = before.name
+
+    def _element(self, op: Binary) -> None:
+        """A sum or product; a constant operand has the position that its factor says."""
+        out = self._out(op)
+        read = []
+        for name, other, factor in zip(
+            op.inputs, op.inputs[::-1], (op.a_factor, op.b_factor), strict=True
+        ):
+            if name not in self.program.constants:
+                read.append(self._read(name))
+                continue
+            position = position_of(out) + round(-log2(factor))
+            if op.kind is BinaryKind.MUL:
+                beside = position_of(self.program.tensors[other])
+                position = position_of(out) + round(-log2(op.a_factor)) - beside
+            values = self.program.constants[name]
+            values = values.transpose(CHANNELS_LAST) if values.ndim == 4 else values
+            read.append(self._constant(f"{op.name}/{name}", values, position))
+        attributes = {"type": op.kind.name, "nonlinear": nonlinear(op, out)}
+        self._add(op.name, "eltwise-fix", xir_tensor(out), attributes, {"input": tuple(read)})
+        self.computed[out.name] = op.name
+
     def _pool(self, op: Pool) -> None:
         if len(op.kernel) != 2 or set(op.dilations) != {1}:
-            raise _refused(op, "it has not two spatial axes, or dilation")
+            raise refused(op, "it has not two spatial axes, or dilation")
         top, left, bottom, right = op.pads
         attributes: dict[str, Attribute] = {
             "kernel": op.kernel[::-1],
@@ -223,7 +289,7 @@ class _Builder:
 
     def _move(self, op: Move) -> None:
         source, out = self.program.tensors[op.inputs[0]], self._out(op)
-        last = _LAST if len(source.shape) == 4 else tuple(range(len(source.shape)))
+        last = CHANNELS_LAST if len(source.shape) == 4 else tuple(range(len(source.shape)))
         suffix = "" if out.dtype.is_float else "-fix"
         match op.kind:
             case MoveKind.RESHAPE:
@@ -236,28 +302,28 @@ class _Builder:
                 sides = tuple(pads[at + end] for at in last for end in (0, len(last)))
                 self._plain(op, f"pad{suffix}", {"paddings": sides, "mode": "CONSTANT"})
             case MoveKind.SLICE:
-                self._plain(op, f"strided_slice{suffix}", _slices(op, source, last))
+                self._plain(op, f"strided_slice{suffix}", slice_fields(op, source, last))
             case _:
-                raise _refused(op, f"XIR has no operator for {_called(op)}")
+                raise refused(op, f"XIR has no operator for {called(op)}")
 
     def _rearranged(self, op: Move, source: Tensor, out: Tensor) -> None:
         """A reshape; where it joins channels and pixels, these change places before."""
         if len(out.shape) == 4 and len(source.shape) != 4:
-            raise _refused(op, "it splits channels and pixels")
+            raise refused(op, "it splits channels and pixels")
         read = self._read(source.name)
         if len(source.shape) == len(out.shape) == 4 and source.shape != out.shape:
-            raise _refused(op, "it splits channels and pixels")
+            raise refused(op, "it splits channels and pixels")
         if len(source.shape) == 4 and source.shape[1] > 1 and max(source.shape[2:]) > 1:
             first = XirTensor(
                 name=f"{op.name}/first",
                 shape=source.shape,
-                kind=_tensor(source).kind,
+                kind=xir_tensor(source).kind,
                 bits=source.dtype.bits,
-                attributes=_tensor(source).attributes,
+                attributes=xir_tensor(source).attributes,
             )
             order = {"order": (0, 3, 1, 2)}
             read = self._add(first.name, "transpose", first, order, {"input": (read,)}).name
-        made = _tensor(out)
+        made = xir_tensor(out)
         kind = "reshape" if out.dtype.is_float else "reshape-fix"
         self._add(op.name, kind, made, {"shape": made.shape}, {"input": (read,)})
         self.computed[out.name] = op.name
@@ -269,16 +335,16 @@ class _Builder:
             shape=shape,
             kind=Kind.XINT,
             bits=source.dtype.bits,
-            attributes=_tensor(source).attributes,
+            attributes=xir_tensor(source).attributes,
         )
         return self._add(name, "reshape-fix", made, {"shape": shape}, {"input": (read,)}).name
 
     def _plain(self, op: Operation, kind: str, attributes: Attributes) -> None:
         """An operator that reads the inputs of an operation and makes its one output."""
         if len(op.outputs) != 1:
-            raise _refused(op, "it has several results")
+            raise refused(op, "it has several results")
         arguments = {"input": tuple(self._read(name) for name in op.inputs)}
-        self._add(op.name, kind, _tensor(self._out(op)), attributes, arguments)
+        self._add(op.name, kind, xir_tensor(self._out(op)), attributes, arguments)
         self.computed[op.outputs[0]] = op.name
 
     def _constant(self, name: str, values: Array, position: int) -> str:
@@ -287,7 +353,7 @@ class _Builder:
             shape=values.shape,
             kind=Kind.XINT,
             bits=8,
-            attributes=_position_fields(position, "STD_ROUND"),
+            attributes=position_fields(position, "STD_ROUND"),
         )
         stored = values.astype(np.int8)
         if not np.array_equal(stored, values):
@@ -321,69 +387,3 @@ class _Builder:
         )
         self.made.append(made)
         return made
-
-
-def _slices(op: Move, source: Tensor, last: Sequence[int]) -> Attributes:
-    begin, end, steps = [0] * len(last), list(source.shape), [1] * len(last)
-    parts = (op.arguments[name] for name in ("axes", "starts", "ends", "steps"))
-    for axis, start, stop, step in zip(*parts, strict=True):
-        if step < 0:
-            raise _refused(op, "it goes backwards")
-        begin[axis], end[axis], steps[axis] = start, min(stop, source.shape[axis]), step
-    named = (("begin", begin), ("end", end), ("strides", steps))
-    return {name: tuple(values[axis] for axis in last) for name, values in named}
-
-
-def _softmax_axis(op: FloatOp, out: Tensor) -> Attributes:
-    if op.op_type != "Softmax":
-        return {}
-    axis = op.attributes.get("axis", -1)
-    if not isinstance(axis, int):
-        raise _refused(op, "its axis is no integer")
-    axis %= len(out.shape)
-    return {"axis": _LAST.index(axis) if len(out.shape) == 4 else axis}
-
-
-def _nonlinear(finish: Requantize | Binary, out: Tensor) -> str:
-    """The activation that limits stand for."""
-    if finish.low == out.dtype.qmin:
-        return "NONE"
-    return "RELU" if finish.high == out.dtype.qmax else "RELU6"
-
-
-def _tensor(tensor: Tensor) -> XirTensor:
-    """Channels last; float32 without a position."""
-    shape = tensor.shape
-    if len(shape) == 4:
-        shape = tuple(shape[axis] for axis in _LAST)
-    if tensor.dtype.is_float:
-        return XirTensor(name=tensor.name, shape=shape, kind=Kind.FLOAT, bits=32)
-    attributes = _fixed(tensor, "DPU_ROUND")
-    return XirTensor(
-        name=tensor.name, shape=shape, kind=Kind.XINT, bits=tensor.dtype.bits, attributes=attributes
-    )
-
-
-def _fixed(tensor: Tensor, rounds: str) -> Attributes:
-    return _position_fields(_position(tensor), rounds)
-
-
-def _position_fields(position: int, rounds: str) -> Attributes:
-    return {"fix_point": position, "bit_width": 8, "if_signed": True, "round_mode": rounds}
-
-
-def _position(tensor: Tensor) -> int:
-    """The position p of a scale 2**-p."""
-    if tensor.scale is None:
-        raise NoOperatorError(f"`{tensor.name}` has no scale")
-    return round(-log2(tensor.scale))
-
-
-def _called(op: Operation) -> str:
-    if isinstance(op, FloatOp):
-        return f"float {op.op_type}"
-    return f"{type(op).__name__} {getattr(op, 'kind', '')}".strip()
-
-
-def _refused(op: Operation, why: str) -> NoOperatorError:
-    return NoOperatorError(f"`{op.name}`: {why}")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from numpy.typing import NDArray
 
 from tc_target_dpu.xir import encode_graph
-from tc_target_dpu.xmodel import NoOperatorError, xir_graph
+from tc_target_dpu.xmodel import xir_graph
+from tc_target_dpu.xmodel_tensors import NoOperatorError
 from toolchain.accelerator.container.records import HostSegment, MachineSegment
 from toolchain.accelerator.isa.code import Code
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import Rounding
+from toolchain.core.target import Requantization
+from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import (
     Conv,
     Dequantize,
@@ -25,6 +30,7 @@ from toolchain.program.records import (
     Program,
     Quantize,
     Requantize,
+    Table,
     Tensor,
 )
 
@@ -87,6 +93,96 @@ def _field(message: Any, text: str) -> None:
         made.oneof_index = 0
 
 
+Values = NDArray[Any]
+
+
+def computed(graph: Any, images: dict[str, Values]) -> dict[str, Values]:
+    """What every operator computes by the formulas of VART's cpu-runner; channels last."""
+    found: dict[str, Values] = {}
+    for node in graph.op_node:
+        read = {arg.arg_name: [found[name] for name in arg.arg_ops] for arg in node.args}
+        positions = {
+            each.op_name: each.output_tensor.tensor_attr["fix_point"].int32_value
+            for each in graph.op_node
+        }
+        at = {arg.arg_name: [positions[name] for name in arg.arg_ops] for arg in node.args}
+        shape = tuple(node.output_tensor.tensor_dim)
+        found[node.op_name] = _value(node, read, at, images).reshape(shape)
+    return found
+
+
+def _value(node: Any, read: dict[str, list[Values]], at: dict[str, Any], images: Any) -> Values:
+    own = node.output_tensor.tensor_attr["fix_point"].int32_value
+    if node.op_type == "data":
+        return images[node.op_name]
+    if node.op_type == "const-fix":
+        return np.frombuffer(node.op_attr["data"].bytes_value.value, np.int8).astype(float)
+    x, position = read["input"][0], at["input"][0]
+    if "conv2d" in node.op_type:
+        return _convolution(node, read, at, own)
+    moved = {
+        "float2fix": lambda: _away(x * 2.0**own),
+        "fix2float": lambda: x * 2.0**-position,
+        "transpose": lambda: x.transpose(_ints(node, "order")),
+        "reshape-fix": lambda: x,
+    }
+    return moved[node.op_type]()
+
+
+def _away(v: Values) -> Values:
+    """STD_ROUND to int8: half away from zero."""
+    return np.clip(np.sign(v) * np.floor(np.abs(v) + 0.5), -128, 127)
+
+
+def _round(v: Values) -> Values:
+    """DPU_ROUND to int8: half towards plus infinity."""
+    return np.clip(np.floor(v + 0.5), -128, 127)
+
+
+def _ints(node: Any, name: str) -> list[int]:
+    return list(node.op_attr[name].int32_vec_value.value)
+
+
+def _activated(node: Any, v: Values, own: int) -> Values:
+    kind = node.op_attr["nonlinear"].string_value
+    if kind == "RELU":
+        return _round(np.maximum(v, 0))
+    if kind == "RELU6":
+        return _round(np.clip(v, 0, 6 * 2.0**own))
+    if kind in ("HSIGMOID", "HSWISH"):
+        x, into = _round(v), node.op_attr["hsigmoid_in"].int32_value
+        inner = np.maximum(0, x * 2731 + 3 * 2731 * 2.0**into)
+        inner = _round(inner * 2.0 ** -node.op_attr["shift_hsigmoid"].int32_value)
+        if kind == "HSIGMOID":
+            return inner
+        return _round(x * inner * 2.0 ** -node.op_attr["shift_hswish"].int32_value)
+    return _round(v)
+
+
+def _convolution(node: Any, read: dict[str, list[Values]], at: dict[str, Any], own: int) -> Values:
+    x, weights = read["input"][0], read["weights"][0]
+    left, right, top, bottom = _ints(node, "pad")
+    width, height = _ints(node, "kernel")
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    over, down = _ints(node, "stride")
+    _, rows, columns, _ = node.output_tensor.tensor_dim
+    total: Any = 0
+    for i in range(height):
+        for j in range(width):
+            part = padded[:, i : i + down * rows : down, j : j + over * columns : over]
+            part = part[:, :rows, :columns]
+            if node.op_type == "depthwise-conv2d-fix":
+                total = total + part * weights[0, i, j]
+            else:
+                total = total + part @ weights[:, i, j].T
+    product = at["input"][0] + at["weights"][0]
+    if "bias" in read:
+        total = total + read["bias"][0] * 2.0 ** (product - at["bias"][0])
+    hidden = node.op_attr["nonlinear"].string_value in ("HSIGMOID", "HSWISH")
+    stored = node.op_attr["hsigmoid_in"].int32_value if hidden else own
+    return _activated(node, total / 2.0 ** (product - stored), own)
+
+
 CONV = Conv(
     name="conv", inputs=("x",), outputs=("c",), weight="w", weight_zero_point=None, bias="b",
     x_zero_point=0, strides=(2, 1), pads=(1, 0, 2, 3), dilations=(1, 1), groups=1,
@@ -101,23 +197,32 @@ INTO = Quantize(name="in", inputs=("image",), outputs=("x",), rounding=Rounding.
 OUT = Dequantize(name="out", inputs=("y",), outputs=("real",))
 
 
-def program(*extra: Operation) -> Program:
-    """Positions: x 5, weights 7, c 4, bias 6; matrix 6, y 2."""
+def program(*extra: Operation, swish: bool = False) -> Program:
+    """Positions: x 5, weights 7, c 4, bias 6; matrix 6, y 2; with HardSwish instead of Relu s 3."""
+    layers = (
+        replace(CONV, finish=replace(CONV.finish, low=-128)),
+        Table(name="act", inputs=("c",), outputs=("s",), table="t"),
+        replace(RESHAPE, inputs=("s",)),
+    )
     tensors = (
         Tensor(name="image", dtype=DType.FLOAT32, shape=(1, 2, 4, 5)),
         Tensor(name="x", dtype=DType.INT8, shape=(1, 2, 4, 5), scale=2.0**-5),
         Tensor(name="c", dtype=DType.INT8, shape=(1, 3, 3, 6), scale=2.0**-4),
+        Tensor(name="s", dtype=DType.INT8, shape=(1, 3, 3, 6), scale=2.0**-3),
         Tensor(name="r", dtype=DType.INT8, shape=(1, 54), scale=2.0**-4),
         Tensor(name="y", dtype=DType.INT8, shape=(1, 7), scale=2.0**-2),
         Tensor(name="real", dtype=DType.FLOAT32, shape=(1, 7)),
         Tensor(name="end", dtype=DType.FLOAT32, shape=(1, 7)),
     )
+    operations = (INTO, *(layers if swish else (CONV, RESHAPE)), MATMUL, OUT, *extra)
+    used = {name for op in operations for name in (*op.inputs, *op.outputs)}
     return Program(
         name="m",
         rounding=Rounding.HALF_UP,
+        requantization=Requantization.SHIFT,
         inputs=("image",),
         outputs=("end" if extra else "real",),
-        tensors={each.name: each for each in tensors},
+        tensors={each.name: each for each in tensors if each.name in used},
         constants={
             "w": np.arange(3 * 2 * 3 * 3, dtype=np.int8).reshape(3, 2, 3, 3),
             # As int8 of position 6: 1, -2, 3; the accumulator has position 12.
@@ -126,14 +231,25 @@ def program(*extra: Operation) -> Program:
             "m": np.ones((54, 7), np.int8),
             # Position 4 + 6 - 2 = 8 behind the point, and a guard bit.
             "g": np.float32(2.0**-9).reshape(()),
+            "t": hard_swish(),
         },
-        operations=(INTO, CONV, RESHAPE, MATMUL, OUT, *extra),
+        operations=operations,
     )
 
 
-def written(*extra: Operation) -> bytes:
-    whole = program(*extra)
-    names = ("conv", "flat", "fc")
+def hard_swish() -> np.ndarray:
+    """Of every int8 of position 4, as int8 of position 3: VART's formula in integers.
+
+    The inner function has 14 + 4 bits behind the point, of which 7 stay; the product has 4 + 7.
+    """
+    x = np.arange(-128, 128)
+    inner = np.minimum((np.maximum(0, x * 2731 + 3 * 2731 * 16) + (1 << 10)) >> 11, 127)
+    return np.clip((x * inner + (1 << 7)) >> 8, -128, 127).astype(np.int8)
+
+
+def written(*extra: Operation, swish: bool = False) -> bytes:
+    whole = program(*extra, swish=swish)
+    names = ("conv", "act", "flat", "fc") if swish else ("conv", "flat", "fc")
     code = Code(machine="b", operations=names, queues={}, sizes={})
     behind = dict.fromkeys(("out", *(op.name for op in extra)), "float")
     segments = (
@@ -141,7 +257,9 @@ def written(*extra: Operation) -> bytes:
         MachineSegment(code=code, inputs=(), outputs=()),
         HostSegment(program=whole, reasons=behind),
     )
-    return encode_graph(xir_graph(whole, segments, {"conv": 6}, "net"))
+    return encode_graph(
+        xir_graph(whole, segments, "net", biases={"conv": 6}, kinds={"act": "HardSwish"})
+    )
 
 
 @pytest.fixture
@@ -233,3 +351,30 @@ def test_what_xir_cannot_say() -> None:
     )
     with pytest.raises(NoOperatorError, match="`odd`: XIR has no operator for float CumSum"):
         written(odd)
+
+
+@pytest.mark.parametrize("swish", [False, True])
+def test_the_graph_computes_what_the_program_does(swish: bool) -> None:
+    found = schema()()
+    found.ParseFromString(written(swish=swish))
+    image = np.random.default_rng(1).integers(-128, 128, (1, 2, 4, 5)).astype(np.float32) / 32
+    whole = program(swish=swish)
+    name = "s" if swish else "c"
+    expected = Interpreter(whole).run({"image": image}, observe=[name, "r", "real"])
+    values = computed(found, {"image": image.transpose(0, 2, 3, 1)})
+    layer = expected[name].transpose(0, 2, 3, 1)
+    assert len(np.unique(layer)) > 10
+    np.testing.assert_array_equal(values["conv"], layer)
+    np.testing.assert_array_equal(values["flat"], expected["r"])
+    np.testing.assert_array_equal(values["out"], expected["real"])
+
+
+def test_a_function_is_part_of_the_convolution() -> None:
+    found = schema()()
+    found.ParseFromString(written(swish=True))
+    (conv,) = (node for node in found.op_node if node.op_name == "conv")
+    assert conv.op_attr["nonlinear"].string_value == "HSWISH"
+    names = ("hsigmoid_in", "shift_hsigmoid", "shift_hswish")
+    # 14 + 4 - 7 and 4 + 7 - 3.
+    assert [conv.op_attr[name].int32_value for name in names] == [4, 11, 8]
+    assert conv.output_tensor.tensor_name == "s"
