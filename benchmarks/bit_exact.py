@@ -95,7 +95,9 @@ def _compared(
     count = min(count, len(samples))
     try:
         with NativeModel(command, built.program, layers=built.program.written) as model:
-            found = compare_in_lockstep(built.program, model, samples, count, SilentProgress())
+            found = compare_in_lockstep(
+                built.program, model, samples.batches(1, count), count, SilentProgress()
+            )
     except CheckFailed as error:  # it crashed, or the emulator did
         return ("", "", "", "FAILED"), [f"{one.message}: {one.got}" for one in error.problems]
     verdict = "equal" if found.first is None else "DIFFERENT"

@@ -109,6 +109,21 @@ def surgery(key: str, before: Any, after: Any) -> Change:
     return Change(before={f"surgery.{key}": before}, after={f"surgery.{key}": after})
 
 
+def fed(before: dict[str, Any], after: dict[str, Any], fails: Code | None = None) -> Change:
+    """Two ways to feed pixels to the input of 8 x 8."""
+    key = "compile.input_processors"
+    base = {"format": "rgb", "color": "rgb"}
+    return Change(before={key: [{**base, **before}]}, after={key: [{**base, **after}]}, fails=fails)
+
+
+def handed_out(before: dict[str, Any], after: dict[str, Any], fails: Code | None = None) -> Change:
+    """Two ways to hand out the output."""
+    key = "compile.output_processors"
+    return Change(before={key: [before]}, after={key: [after]}, fails=fails)
+
+
+CUT = {"shape": [1, 3, 9, 8], "slicing": [0, 0, 0, 0, 1, 3, 8, 8]}
+NV12 = {"format": "nv12", "range": "full"}
 CHANGES: dict[str, Change] = {
     "surgery.nodes.*.name": surgery(
         "nodes",
@@ -237,6 +252,33 @@ CHANGES: dict[str, Change] = {
     "compile.workers": Change(
         after={"compile.workers": 2}, base={"compile.sources": True, **NO_BINARY}
     ),
+    "compile.input_processors.*.name": fed({"name": "x"}, {"name": "y"}, Code.UNKNOWN_NAME),
+    "compile.input_processors.*.format": fed({}, {"format": "bgr"}),
+    "compile.input_processors.*.color": fed({}, {"color": "bgr"}, Code.CONTRADICTION),
+    "compile.input_processors.*.layout": fed({}, {"layout": "nhwc"}),
+    "compile.input_processors.*.dtype": fed({}, {"dtype": "int8"}),
+    "compile.input_processors.*.range": fed(NV12, {**NV12, "range": "limited"}),
+    "compile.input_processors.*.matrix": fed(
+        {"format": "nv12", "matrix": [1.0] * 12}, {"format": "nv12", "matrix": [0.5] * 12}
+    ),
+    "compile.input_processors.*.mean": fed({}, {"mean": [1.0, 2.0, 3.0]}),
+    "compile.input_processors.*.std": fed({}, {"std": [2.0]}),
+    "compile.input_processors.*.shape": fed(
+        CUT, {**CUT, "shape": [1, 3, 9, 9]}
+    ),
+    "compile.input_processors.*.slicing": fed(
+        CUT, {**CUT, "slicing": [0, 0, 1, 0, 1, 3, 9, 8]}
+    ),
+    "compile.input_processors.*.padding": fed({}, {"padding": [0, 0, 1, 0, 0, 0, 0, 0]}),
+    "compile.input_processors.*.padding_value": fed(
+        {"padding": [0, 0, 1, 0, 0, 0, 0, 0]},
+        {"padding": [0, 0, 1, 0, 0, 0, 0, 0], "padding_value": 9},
+    ),
+    "compile.output_processors.*.name": handed_out(
+        {"name": "logits"}, {"name": "y"}, Code.UNKNOWN_NAME
+    ),
+    "compile.output_processors.*.perm": handed_out({}, {"perm": [1, 0]}),
+    "compile.output_processors.*.dtype": handed_out({}, {"dtype": "stored"}),
     **{
         f"compile.{name}": Change(after=after, fails=Code.NO_EFFECT)
         for name, after in {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ from toolchain.core.divergence import Divergence
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress
 from toolchain.core.runner import Runner
-from toolchain.core.samples import SampleStore
 from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Program
 
@@ -37,9 +36,13 @@ class Lockstep:
 
 
 def compare_in_lockstep(
-    program: Program, runner: Runner, samples: SampleStore, count: int, progress: Progress
+    program: Program,
+    runner: Runner,
+    samples: Iterable[Mapping[str, Array]],
+    count: int,
+    progress: Progress,
 ) -> Lockstep:
-    """Run `count` samples on both, and stop at the first that differs.
+    """Run `count` samples, feeds of the program, on both, and stop at the first that differs.
 
     NaN in float islands counts as equal to NaN: its bits are not specified.
     """
@@ -48,8 +51,7 @@ def compare_in_lockstep(
     reference = Interpreter(program)
     elements = 0
     with progress.task("check", count) as advance:
-        for index in range(count):
-            feeds = samples.batch(index)
+        for index, feeds in enumerate(samples):
             expected = {**feeds, **reference.run(feeds, names)}
             found = {**feeds, **runner.run(feeds)}
             elements += sum(expected[name].size for name in names)

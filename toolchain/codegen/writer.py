@@ -67,7 +67,7 @@ class Writer:
             f" * {_comment(program.name)}: an integer program of",
             f" * {len(program.operations)} operations.",
             " *",
-            *(f" * {_comment(line)}" for line in tensors),
+            *(f" * {line}" for line in tensors),
             " *",
             f" * Arena: {memory.arena_bytes} bytes"
             f" (at least {memory.bound_bytes} are in use at one time).",

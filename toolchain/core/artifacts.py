@@ -31,13 +31,21 @@ class CompiledArtifact:
         folder: Where the files are.
         files: File names relative to `folder`, each with what it is.
         program: Stem of the integer program's files, relative to `folder`.
+        model_program: The same of the program without processors, which the model's own inputs
+            fit; None where there are no processors.
         warnings: What could not be written, and why.
     """
 
     folder: Path
     files: Mapping[str, str]
     program: str
+    model_program: str | None = None
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def compared(self) -> str:
+        """Stem of the program that is compared with the float model: without processors."""
+        return self.program if self.model_program is None else self.model_program
 
     def __post_init__(self) -> None:
         """Freeze the mapping."""

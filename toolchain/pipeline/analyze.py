@@ -123,7 +123,7 @@ def _analyze(
             platform=published.platform,
             float_model=float_model,
             qdq_model=published.qdq,
-            program=load_program(published.folder, published.program),
+            program=load_program(published.folder, published.compared_program),
         )
         store = _samples(published, options, chosen, manager, folder / "samples", progress)
         threads = options.calibration.threads

@@ -30,6 +30,7 @@ from toolchain.pipeline.context import BuildContext, BuildState
 from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.names import require_names
+from toolchain.pipeline.processors import processors_of
 from toolchain.pipeline.publish import publish
 from toolchain.pipeline.stages import (
     analyze,
@@ -204,6 +205,7 @@ def open_context(
         model=digest,
     )
     context = with_surgery(context)
+    processors_of(Path(context.options.model), context.options.input, context.options.compile)
     require_sources(context.options)
     return context
 

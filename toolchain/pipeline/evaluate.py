@@ -135,7 +135,7 @@ def _forms(context: BuildContext) -> tuple[str, tuple[Form, ...]]:
     state = run_stages(context, "compile")
     if state.float_model is None or state.qdq is None or state.compiled is None:
         raise InternalError(Code.INTERNAL, "The evaluation has no compiled model")
-    program = load_program(state.compiled.folder, state.compiled.program)
+    program = load_program(state.compiled.folder, state.compiled.compared)
     forms = forms_of(
         context.target.name,
         state.float_model,

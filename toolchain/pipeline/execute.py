@@ -21,6 +21,7 @@ from toolchain.pipeline.published import Published, open_published
 from toolchain.pipeline.stages.compile import SOURCES
 from toolchain.plugin.manager import PluginManager
 from toolchain.plugin.runners import RunnerRequest
+from toolchain.program.processors import Processors
 from toolchain.program.serialize import load_program
 
 FLOAT, QDQ, REFERENCE = "float", "qdq", "reference"
@@ -123,7 +124,10 @@ def run_samples(
         names = names_of(given)
         store = prepare(given, published, Path(scratch), manager, preprocess=request.preprocess)
         traced = _traced(request, published, Path(scratch), manager, stack)
-        samples = (store.batch(index) for index in range(len(names)))
+        processors = Processors()
+        if request.runner not in (FLOAT, QDQ):
+            processors = published.processors(manager)
+        samples = (processors.feeds(store.batch(index)) for index in range(len(names)))
         runs = run_traced(traced, samples, len(names))
         with progress.task("run", len(names)) as advance:
             for name, (batch, feeds, found) in zip(names, runs, strict=True):

@@ -16,9 +16,12 @@ from toolchain.core.options import BuildOptions, InputOptions
 from toolchain.errors import Code, CompileError, ConfigError, Problem
 from toolchain.graph.read import read_proto
 from toolchain.pipeline.integrity import file_digest
+from toolchain.pipeline.processors import processors_of
+from toolchain.pipeline.stages.compile import MODEL_PROGRAM
 from toolchain.pipeline.stages.optimize import MODEL
 from toolchain.pipeline.workspace import FAILED, MANIFEST, Workspace
 from toolchain.plugin.manager import PluginManager
+from toolchain.program.processors import Processors
 
 CONFIG = "config.json"
 _PROGRAM = ".program.json"
@@ -64,10 +67,28 @@ class Published:
     @property
     def program(self) -> str:
         """Stem of the integer program's files."""
-        found = [name for name in self.files if name.endswith(_PROGRAM)]
+        found = [name for name in self.files if name.endswith(_PROGRAM) and "/" not in name]
         if not found:
             raise _lacking(self.folder, "an integer program")
         return self._file(found[0], "an integer program").name.removesuffix(_PROGRAM)
+
+    @property
+    def compared_program(self) -> str:
+        """Stem of the program that the model's own inputs fit: without processors."""
+        folder = f"{MODEL_PROGRAM}/"
+        files = [name for name in self.files if name.startswith(folder)]
+        found = [name for name in files if name.endswith(_PROGRAM)]
+        return found[0].removesuffix(_PROGRAM) if found else self.program
+
+    def processors(self, manager: PluginManager) -> Processors:
+        """What the compiled model does itself with its inputs and outputs.
+
+        Raises:
+            ConfigError: The config is missing or damaged, or the target is not installed.
+        """
+        if self.compared_program == self.program:
+            return Processors()
+        return processors_of(self.optimized, self.inputs, self.options(manager).compile)
 
     @property
     def program_digest(self) -> str | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.errors import Code, SystemFailure
+from toolchain.errors import Code, ConfigError, SystemFailure
 from toolchain.graph.save import read, save_model
 from toolchain.graph.tensor_file import save_tensor
 from toolchain.graph.view import read_view
-from toolchain.pipeline.execute import FLOAT
+from toolchain.pipeline.execute import FLOAT, QDQ
 
 if TYPE_CHECKING:
     from toolchain.pipeline.execute import SampleRun
@@ -27,8 +27,17 @@ class RunnerTests:
         """Put the model into `folder`: the float one for the float runner, else the QDQ model.
 
         Raises:
+            ConfigError: The runner is fed otherwise than the model: it has processors.
             SystemFailure: NOT_WRITABLE where the folder holds anything.
         """
+        if runner not in (FLOAT, QDQ) and published.compared_program != published.program:
+            raise ConfigError(
+                Code.CONTRADICTION,
+                "What is compiled has processors, which no ONNX model of the build has",
+                where="--export-tests",
+                got=f"--runner {runner}",
+                allowed=f"--runner {FLOAT} or {QDQ}",
+            )
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise SystemFailure(
                 Code.NOT_WRITABLE,

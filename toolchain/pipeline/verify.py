@@ -191,8 +191,10 @@ def _feeds(request: VerifyRequest, published: Published, manager: PluginManager)
     with TemporaryDirectory(prefix="tc-verify-") as scratch:
         given = samples_by_input(request.samples, published)
         store = prepare(given, published, Path(scratch), manager, preprocess=request.preprocess)
+        processors = published.processors(manager)
         for index in range(len(next(iter(given.values())))):
-            yield {name: np.array(array) for name, array in store.batch(index).items()}
+            feeds = processors.feeds(store.batch(index))
+            yield {name: np.array(array) for name, array in feeds.items()}
 
 
 def _boards(folder: Path, published: Published, program: Program) -> Iterator[_Board]:

@@ -63,6 +63,7 @@ CONSTANTS: Mapping[str, Array] = {
     "blocks": np.ones((2, 3), np.float32),
     "taps": np.ones((2, 1, 2, 2), np.float32),
     "t8": np.zeros(256, np.int8),
+    "t38": np.zeros((3, 256), np.int8),
     "t100": np.zeros(100, np.int8),
     "t16": np.zeros(256, np.int16),
     "exp": np.full(256, 2**30, np.int32),
@@ -175,6 +176,7 @@ BINARY = Binary(
     high=127,
 )
 TABLE = Table(**_IO, table="t8")
+TABLES = Table(**_IO, table="t38", axis=1)
 SOFTMAX = Softmax(**_IO, axis=1, exponentials="exp", factor=1.0, zero_point=0)
 WIDE = WideSoftmax(**_IO, axis=1, high="exp", low="exp", factor=1.0, zero_point=0)
 FUNCTION = Function(**_IO, op_type="Clip", constants={1: "one"})
@@ -240,6 +242,7 @@ EXAMPLES: Mapping[str, tuple[Operation, tuple[Tensor, ...]]] = {
     "max": (replace(POOL, kind=PoolKind.MAX), (i8(IMAGE), i8(SMALL, "y"))),
     "binary": (BINARY, (i8((2, 3)), i8((2, 3), "y"))),
     "table": (TABLE, (i8((2, 3)), i8((2, 3), "y"))),
+    "tables": (TABLES, (i8((2, 3)), i8((2, 3), "y"))),
     "softmax": (SOFTMAX, (i8((2, 3)), i8((2, 3), "y"))),
     "wide": (WIDE, (tensor("x", DType.INT16, (2, 3)), tensor("y", DType.INT16, (2, 3)))),
     "function": (FUNCTION, (tensor("x", DType.INT16, (2, 3)), i8((2, 3), "y"))),

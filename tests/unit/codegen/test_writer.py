@@ -19,7 +19,7 @@ from toolchain.codegen.sources import kernel_source
 from toolchain.codegen.writer import Writer
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import Rounding
-from toolchain.program.records import Program
+from toolchain.program.records import Program, Tensor
 
 EMPTY = Generated(
     program=Program(
@@ -71,3 +71,10 @@ def test_constants_that_are_no_numbers_need_their_header(value: float, included:
     mask = np.array([0, value], np.float32)
     text = Writer(replace(EMPTY, constants=MappingProxyType({"mask": mask})), "model").weights()
     assert ("#include <math.h>" in text) == included
+
+
+def test_the_header_says_what_stored_integers_mean() -> None:
+    x = Tensor(name="x*/", dtype=DType.UINT8, shape=(1, 3), scale=0.5, zero_point=7)
+    program = replace(EMPTY.program, inputs=("x*/",), outputs=("x*/",), tensors={"x*/": x})
+    text = Writer(replace(EMPTY, program=program), "model").header()
+    assert " * input 0: x?/, uint8_t [1, 3], real = (stored - 7) * 0.5f\n" in text

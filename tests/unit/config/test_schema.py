@@ -36,6 +36,8 @@ def test_every_leaf_of_every_record_is_listed():
         "mixed_precision.rules.*": options.PrecisionRule,
         "mixed_precision.pins.*": options.RangePin,
         "compile": options.CompileOptions,
+        "compile.input_processors.*": options.InputProcessor,
+        "compile.output_processors.*": options.OutputProcessor,
         "compile.sub_configs.*": options.SubConfig,
         "compile.groups.*": options.ShapeGroup,
         "analysis": options.AnalysisOptions,
@@ -46,7 +48,9 @@ def test_every_leaf_of_every_record_is_listed():
         f"{path}.{field.name}"
         for path, record in sections.items()
         for field in dataclasses.fields(record)
-    } - {"compile.sub_configs", "compile.groups"}
+    }
+    expected -= {f"compile.{name}" for name in ("sub_configs", "groups")}
+    expected -= {f"compile.{name}" for name in ("input_processors", "output_processors")}
     expected |= {f"check.{name}" for name in ("enabled", "data", "samples", "scope", "exclude")}
     expected |= {"check.runners", "check.emulated_samples"}
     expected |= {

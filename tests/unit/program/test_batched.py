@@ -54,6 +54,7 @@ VARIED: Mapping[str, Array] = {
     "m": RNG.integers(-3, 4, (4, 3)).astype(np.int8),
     "bias": np.array([5, -9], np.int32),
     "t8": RNG.integers(-128, 128, 256).astype(np.int8),
+    "t38": RNG.integers(-128, 128, (3, 256)).astype(np.int8),
     "exp": (2.0**30 * 0.97 ** np.arange(256)).astype(np.int32),
     "f13": np.array([[0.5, 1.5, 0.75]], np.float32),
     "f3": np.array([0.5, 1.5, 0.75], np.float32),
@@ -101,6 +102,11 @@ def test_every_record_computes_each_sample_alone(name: str) -> None:
     if isinstance(op, (Softmax, WideSoftmax)):
         op = replace(op, factor=100.0)  # with that of the example all results are 0
     compare(varied(op, *tensors))
+
+
+def test_tables_of_axis_0_are_those_of_the_axis_behind_the_samples() -> None:
+    op = replace(EXAMPLES["tables"][0], axis=0)
+    compare(varied(op, i8((3, 2)), i8((3, 2), "y")))
 
 
 def add(*shapes: tuple[int, ...]) -> Program:

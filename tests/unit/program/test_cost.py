@@ -58,6 +58,7 @@ CONSTANTS = {
     "fw": np.zeros((6, 4, 1, 1), np.float32),  # 96
     "fm": np.zeros((8, 6), np.float32),  # 192
     "table": np.zeros(256, np.int8),
+    "tables": np.zeros((2, 256), np.int8),
     "exp": np.zeros(256, np.int32),
     "index": np.zeros(5, np.int32),  # 20
     "taps": np.zeros((4, 5), np.float32),  # 80
@@ -245,6 +246,11 @@ CASES = {
         ("Binary mul", I8, None, 100, 0, 100, 100),
     ),
     "table": (of(Table, table="table"), {"x": X, "y": X}, ("Table", I8, None, 100, 256, 100, 100)),
+    "tables of channels": (
+        of(Table, table="tables", axis=1),
+        {"x": (I8, (1, 2, 50)), "y": (I8, (1, 2, 50))},
+        ("Table", I8, None, 100, 512, 100, 100),
+    ),
     "softmax": (
         of(Softmax, axis=1, exponentials="exp", factor=1.0, zero_point=0),
         {"x": X, "y": X},

@@ -146,6 +146,19 @@ def test_table_of_four_bits_starts_at_minus_eight(execute) -> None:
     np.testing.assert_array_equal(actual, [0, 8, 15])
 
 
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.UINT8])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_tables_of_an_axis(execute, dtype, axis) -> None:
+    """Entry x of the table of channel c is 1000 * c + x, counted from the smallest x."""
+    shape = (2, 3, 5)
+    tables = (1000 * np.arange(shape[axis])[:, None] + np.arange(256)).astype(np.uint16)
+    x = np.random.default_rng(1).integers(dtype.qmin, dtype.qmax + 1, shape).astype(dtype.numpy)
+    op = Table(name="t", inputs=("x",), outputs=("y",), table="tables", axis=axis)
+    actual = execute(op, {"x": x}, {"y": (DType.UINT16, shape)}, {"tables": tables})["y"]
+    expected = 1000 * np.indices(shape)[axis] + (x.astype(int) - dtype.qmin)
+    np.testing.assert_array_equal(actual, expected)
+
+
 def exponentials(scale: float) -> np.ndarray:
     return np.array([round(math.exp(-d * scale) * 2**23) for d in range(256)], np.int32)
 

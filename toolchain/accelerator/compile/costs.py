@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 15
 _LEAST_PIECE = 1 << 10
+_LEAST_PASS = 1 << 12
 _SHARED_PIECES = 1 << 10
 """About so many transfers bring all constants where cores exchange results in between."""
 
@@ -35,11 +36,14 @@ class Knobs:
     """What a search tries.
 
     Attributes:
+        passes: Into about so many parts the parameters of the program are cut, so that a step
+            begins when the first of its own are there.
         chunks: Most parts into which one engine's work on a step is cut.
         run: Most steps in a row that cores do without an exchange.
         exchange: How dear an exchange is, in times of what it should be.
     """
 
+    passes: int = 8
     chunks: int = 4
     run: int = 8
     exchange: float = 1.0
@@ -87,14 +91,19 @@ class Costs:
         """Bytes of one transfer of parameters: few enough for exchanges to come between."""
         if self.machine.interconnect is None:
             return _PIECE
-        constants = sum(array.nbytes for array in self.facts.program.constants.values())
-        return min(max(1 << (constants // _SHARED_PIECES).bit_length(), _LEAST_PIECE), _PIECE)
+        part = self._constant_bytes // _SHARED_PIECES
+        return min(max(1 << part.bit_length(), _LEAST_PIECE), _PIECE)
+
+    @property
+    def _constant_bytes(self) -> int:
+        return sum(array.nbytes for array in self.facts.program.constants.values())
 
     @property
     def pass_bytes(self) -> int:
         """Most bytes of parameters that are loaded as one: those of wider steps come in passes."""
         memory = self.machine.weight_buffer or self.machine.memory
-        return max(memory.bytes // 16, 1 << 12)
+        part = self._constant_bytes // self.knobs.passes
+        return max(min(memory.bytes // 16, part), _LEAST_PASS)
 
     def cycles(self, rule: Rule, box: Box) -> int:
         """What one engine takes for a part of a result."""

@@ -34,7 +34,15 @@ if TYPE_CHECKING:
 
 _ALIGNMENT = 64
 
-_TRIES = (Knobs(), Knobs(run=1), Knobs(chunks=8), Knobs(exchange=2.0), Knobs(exchange=0.5))
+_TRIES = (
+    Knobs(),
+    Knobs(run=1),
+    Knobs(run=3, exchange=2.0, chunks=2),
+    Knobs(run=4, exchange=4.0),
+    Knobs(passes=16),
+    Knobs(exchange=0.5, chunks=8),
+    Knobs(run=1, passes=16),
+)
 _ROUNDS = 2
 _MOST_SPENT = 6000
 """Instructions made in all tries before no further one begins."""

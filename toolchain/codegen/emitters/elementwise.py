@@ -93,14 +93,16 @@ def emit_binary(op: Binary, scope: Scope) -> None:
 
 
 def emit_table(op: Table, scope: Scope) -> None:
-    """One look-up for each element, wherever it lies."""
+    """One look-up for each element, wherever it lies, in the one table or that of its channel."""
     x = scope.read(op.inputs[0])
     y = scope.write(op.outputs[0], x.order)
     # The kernel's first entry is that of -128, the record's that of the type's lowest integer.
     first = 128 + x.dtype.qmin if x.dtype.signed else 0
-    table = np.roll(scope.program.constants[op.table], first)
+    table = np.roll(scope.program.constants[op.table], first, axis=-1)
     fields: Fields = {
         "count": x.elements,
+        "channels": 1 if op.axis is None else x.shape[op.axis],
+        "run": x.elements if op.axis is None else x.strides[op.axis],
         "is_signed": int(x.dtype.signed),
         "y_size": y.dtype.numpy.itemsize,
         "table": scope.constant(table, f"{op.name}_table"),

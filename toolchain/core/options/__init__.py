@@ -20,6 +20,14 @@ from toolchain.core.options.inputs import (
 )
 from toolchain.core.options.mixed_precision import MixedPrecisionOptions, PrecisionRule, RangePin
 from toolchain.core.options.optimize import OptimizeOptions
+from toolchain.core.options.processors import (
+    InputProcessor,
+    OutputDtype,
+    OutputProcessor,
+    Source,
+    SourceDtype,
+    YuvRange,
+)
 from toolchain.core.options.quantize import QuantizeOptions, Unsupported
 from toolchain.core.options.samples import CalibrationOptions, EvaluationOptions, Order, Pair
 from toolchain.core.options.surgery import (
@@ -49,12 +57,15 @@ __all__ = [
     "Filter",
     "Format",
     "InputOptions",
+    "InputProcessor",
     "Layout",
     "Metric",
     "MixedPrecisionOptions",
     "NodePatch",
     "OptimizeOptions",
     "Order",
+    "OutputDtype",
+    "OutputProcessor",
     "Pair",
     "PrecisionRule",
     "QuantizeOptions",
@@ -62,7 +73,10 @@ __all__ = [
     "RawDtype",
     "Scope",
     "ShapeGroup",
+    "Source",
+    "SourceDtype",
     "SubConfig",
     "SurgeryOptions",
     "Unsupported",
+    "YuvRange",
 ]

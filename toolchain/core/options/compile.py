@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le, MinLen
 
 from toolchain.core.options.doc import STRICT, Doc
+from toolchain.core.options.processors import InputProcessor, OutputProcessor
 
 MACHINE_OPTIONS = (
     "static_batch_sizes",
@@ -21,6 +22,11 @@ MACHINE_OPTIONS = (
     "groups",
 )
 """Options of `CompileOptions` that only targets with a compiler for a machine can honour."""
+
+KIT_OPTIONS = frozenset(
+    {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
+)
+"""Options that `compile_for_machine` honours: the `machine_options` of a target that uses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,14 @@ class CompileOptions:
             "24 where left out."
         ),
     ] = None
+    input_processors: Annotated[
+        tuple[InputProcessor, ...],
+        Doc("Preprocessing that the compiled model does itself, one entry for each such input."),
+    ] = ()
+    output_processors: Annotated[
+        tuple[OutputProcessor, ...],
+        Doc("How the compiled model hands out outputs, one entry for each that is changed."),
+    ] = ()
     static_batch_sizes: Annotated[
         tuple[Annotated[int, Ge(1), Le(1024)], ...],
         Doc(

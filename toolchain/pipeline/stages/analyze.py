@@ -78,5 +78,5 @@ def _subject(context: BuildContext, state: BuildState) -> Subject:
         platform=context.options.platform,
         float_model=state.float_model,
         qdq_model=state.qdq,
-        program=load_program(state.compiled.folder, state.compiled.program),
+        program=load_program(state.compiled.folder, state.compiled.compared),
     )

@@ -38,7 +38,10 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Built:
-    """What is checked; the program is loaded from its file once, where something has to run."""
+    """What is checked; the program is loaded from its file once, where something has to run.
+
+    It is the one without processors: the float model knows nothing of them.
+    """
 
     float_model: Path
     qdq: Path
@@ -58,7 +61,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         float_model=state.float_model,
         qdq=state.qdq,
         compiled=state.compiled,
-        program=cache(partial(load_program, state.compiled.folder, state.compiled.program)),
+        program=cache(partial(load_program, state.compiled.folder, state.compiled.compared)),
     )
     chosen = options.evaluation
     given = None if chosen is None else labelled_samples(context, chosen)
@@ -68,7 +71,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         check = None
         if options.check.enabled:
             check = _compare(context, samples.store, built)
-            levels = run_levels(context, built.compiled, built.program(), runners, samples.store)
+            levels = run_levels(context, built.compiled, runners, samples.store)
             check = _with_levels(check, levels)
         accuracy = (
             None if given is None or scored is None else _score(context, built, given, scored)

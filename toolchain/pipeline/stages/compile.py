@@ -17,13 +17,15 @@ from toolchain.graph.qdq_checker import unasked_float_nodes
 from toolchain.graph.save import model_digest
 from toolchain.graph.view import read_view
 from toolchain.pipeline.context import BuildContext, BuildState
+from toolchain.pipeline.processors import no_pixels, processed_rows, processors_of
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.batches import check_reshapes
 from toolchain.pipeline.stages.groups import group_programs
 from toolchain.plugin.requests import CompileRequest, LowerRequest
 from toolchain.program.cost import cost_report
+from toolchain.program.processors import Processors
 from toolchain.program.records import Program
-from toolchain.program.serialize import load_program
+from toolchain.program.serialize import load_program, save_program
 from toolchain.quantization.qdq import float_nodes
 from toolchain.render.analysis_files import FILES as ANALYSIS_FILES
 
@@ -32,6 +34,8 @@ RECORD = "artifact.json"
 FILES = "files"
 SOURCES = "c"
 """Folder of the C sources within the target's."""
+MODEL_PROGRAM = "model"
+"""Folder of the program without processors, where there are any."""
 RESERVED = (
     "optimized.onnx",
     "report.md",
@@ -50,6 +54,8 @@ class CompileRecord:
     Attributes:
         files: Files of the target, each with what it is.
         program: Stem of the program's files.
+        model_program: Stem of the files of the program without processors, if there are any.
+        processed: Inputs and outputs that have other forms than the model's.
         unasked: Nodes of the QDQ model that compute in float although the plan did not ask for it.
         warnings: What the target could not write.
         cost: What the program costs.
@@ -57,6 +63,8 @@ class CompileRecord:
 
     files: dict[str, str]
     program: str
+    model_program: str | None
+    processed: tuple[SurgeryRow, ...]
     unasked: tuple[str, ...]
     warnings: tuple[Problem, ...]
     cost: CostReport
@@ -70,28 +78,40 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     options = context.options
     quantized = state.keys.get("mixed-precision", state.keys["quantize"])
     opset = options.compile.opset
+    processors = processors_of(Path(options.model), options.input, options.compile)
     parts = (
         quantized,
         options.platform,
         context.name,
         options.compile,
+        processors,
         options.target_options,
         context.tools(),
     )
-    stored = context.cached(NAME, parts, lambda folder: _compile(context, state, qdq, folder))
+    stored = context.cached(
+        NAME, parts, lambda folder: _compile(context, state, qdq, processors, folder)
+    )
     record = read_record(stored.folder / RECORD, CompileRecord)
     compiled = CompiledArtifact(
-        folder=stored.folder / FILES, files=record.files, program=record.program
+        folder=stored.folder / FILES,
+        files=record.files,
+        program=record.program,
+        model_program=record.model_program,
     )
     state = replace(state.after(NAME, stored), compiled=compiled, cost_report=record.cost)
-    if opset is not None and state.optimize_report is not None:
-        report = state.optimize_report
+    rows = record.processed
+    if opset is not None:
         row = SurgeryRow(change="opset", where="QDQ model", old=f"{OPSET}", new=f"{opset}")
-        report = replace(report, surgery=(*report.surgery, row))
+        rows = (*rows, row)
+    if rows and state.optimize_report is not None:
+        report = state.optimize_report
+        report = replace(report, surgery=(*report.surgery, *rows))
         state = replace(state, optimize_report=report)
     for name, what in compiled.files.items():
         state = state.publishing(name, compiled.folder / name, what)
     state = state.warn_all(NAME, record.warnings)
+    if state.samples is not None:
+        state = state.warn_all(NAME, no_pixels(processors, state.samples.store))
     if record.unasked:
         problem = Problem(
             code=Code.RUNS_IN_FLOAT,
@@ -102,17 +122,24 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     return state
 
 
-def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) -> None:
+def _compile(
+    context: BuildContext, state: BuildState, qdq: Path, processors: Processors, folder: Path
+) -> None:
     """Write the target's files and what is known of them into `folder`."""
     options = context.options
     graph = read_view(qdq)
     unasked = unasked_float_nodes(graph, float_nodes(graph))
     check_reshapes(graph, options.compile)
     lower = LowerRequest(target=context.target, graph=graph, name=context.name)
-    program = context.hooks.lower(lower)
+    lowered = context.hooks.lower(lower)
+    program = processors.apply(lowered)
     (folder / FILES).mkdir()
     code = _generate(context, program)
     sources = {} if code is None else _write_sources(context, code, folder / FILES)
+    without: dict[str, str] = {}
+    model_program = None
+    if processors:
+        without, model_program = _write_without(lowered, folder / FILES, context.name)
     with context.workspace.scratch() as scratch:
         artifact = context.hooks.compile(
             CompileRequest(
@@ -125,18 +152,31 @@ def _compile(context: BuildContext, state: BuildState, qdq: Path, folder: Path) 
                 name=context.name,
                 options=options.compile,
                 target_options=options.target_options,
-                groups=group_programs(context, qdq, scratch),
+                groups=tuple(map(processors.apply, group_programs(context, qdq, scratch))),
             )
         )
     _check_files(context, folder / FILES, artifact)
     record = CompileRecord(
-        files={**sources, **artifact.files},
+        files={**sources, **artifact.files, **without},
         program=artifact.program,
+        model_program=model_program,
+        processed=tuple(processed_rows(processors, lowered, program)),
         unasked=tuple(f"{node.name} ({node.op_type})" for node in unasked),
         warnings=artifact.warnings,
         cost=_cost(context, program, code),
     )
     write_record(folder / RECORD, record)
+
+
+def _write_without(program: Program, folder: Path, name: str) -> tuple[dict[str, str], str]:
+    """Write the program without processors below `folder`; its files by name, and their stem."""
+    (folder / MODEL_PROGRAM).mkdir()
+    body, weights = save_program(program, folder / MODEL_PROGRAM, name)
+    files = {
+        f"{MODEL_PROGRAM}/{body}": "integer program without processors",
+        f"{MODEL_PROGRAM}/{weights}": "weights of the integer program without processors",
+    }
+    return files, f"{MODEL_PROGRAM}/{name}"
 
 
 def _generate(context: BuildContext, program: Program) -> Generated | None:

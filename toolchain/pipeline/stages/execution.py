@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from toolchain.analysis.lockstep import compare_in_lockstep
 from toolchain.core.artifacts import CompiledArtifact
@@ -10,9 +11,12 @@ from toolchain.core.check_report import CheckLevel, LevelStatus
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError, Problem
 from toolchain.pipeline.context import BuildContext
+from toolchain.pipeline.processors import processors_of
 from toolchain.pipeline.stages.compile import SOURCES
 from toolchain.plugin.runners import RunnerDef, RunnerRequest
+from toolchain.program.processors import Processors
 from toolchain.program.records import Program
+from toolchain.program.serialize import load_program
 
 Chosen = tuple[RunnerDef, tuple[Problem, ...]]
 """A runner, and why it cannot be opened."""
@@ -53,11 +57,13 @@ def chosen_runners(context: BuildContext, compiled: CompiledArtifact) -> tuple[C
 def run_levels(
     context: BuildContext,
     compiled: CompiledArtifact,
-    program: Program,
     runners: Sequence[Chosen],
     samples: SampleStore,
 ) -> tuple[CheckLevel, ...]:
-    """Execute what can be executed and compare it with the reference."""
+    """Execute what can be executed and compare it with the reference, processors included."""
+    options = context.options
+    program = load_program(compiled.folder, compiled.program)
+    processors = processors_of(Path(options.model), options.input, options.compile)
     return tuple(
         CheckLevel(
             runner=runner.name,
@@ -66,7 +72,7 @@ def run_levels(
             missing=missing,
         )
         if missing
-        else _level(context, compiled, program, runner, samples)
+        else _level(context, compiled, program, processors, runner, samples)
         for runner, missing in runners
     )
 
@@ -75,6 +81,7 @@ def _level(
     context: BuildContext,
     compiled: CompiledArtifact,
     program: Program,
+    processors: Processors,
     runner: RunnerDef,
     samples: SampleStore,
 ) -> CheckLevel:
@@ -95,7 +102,8 @@ def _level(
             machines=context.target.on(context.options.platform).platforms[0].machines,
         )
         with runner.open(request) as opened:
-            found = compare_in_lockstep(program, opened, samples, count, context.progress)
+            feeds = (processors.feeds(samples.batch(index)) for index in range(count))
+            found = compare_in_lockstep(program, opened, feeds, count, context.progress)
     return CheckLevel(
         runner=runner.name,
         status=LevelStatus.EQUAL if found.first is None else LevelStatus.DIFFERENT,

@@ -68,6 +68,13 @@ def product(op: Operation, a: str, b: str, samples: Samples) -> None:
         samples.plain(op)
 
 
+def _table(op: Table, samples: Samples) -> None:
+    if op.axis == 0:
+        samples.lifted(replace(op, axis=1))
+    else:
+        samples.plain(op)
+
+
 def _along(op: Softmax | WideSoftmax | ArgExtreme, samples: Samples) -> None:
     if op.axis == 0:
         samples.lifted(replace(op, axis=1))
@@ -147,7 +154,8 @@ _LIFTED: Mapping[MoveKind, Callable[[_Arguments], _Arguments]] = {
 
 RULES: Mapping[type[Operation], Callable[[Any, Samples], None]] = {
     **dict.fromkeys((Conv, ConvTranspose, BlockedConv, Pool), _plain),
-    **dict.fromkeys((Quantize, Dequantize, Rescale, Table, Function), _plain),
+    **dict.fromkeys((Quantize, Dequantize, Rescale, Function), _plain),
+    Table: _table,
     **dict.fromkeys((Softmax, WideSoftmax, ArgExtreme), _along),
     **dict.fromkeys((Reduce, Resize, Interpolate), _axes),
     **dict.fromkeys((MatMul, BlockedMatMul), _matmul),

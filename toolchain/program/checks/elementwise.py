@@ -65,7 +65,7 @@ def min_extent(shape: tuple[int, ...]) -> int:
 
 
 def check_table(op: Table, facts: Facts) -> None:
-    """256 entries of the output's type for an input of 8 bits."""
+    """256 entries of the output's type for inputs of 8 bits, once or for each index of an axis."""
     facts.arity(1)
     facts.tensor(op.inputs[0])
     facts.integers(op.inputs[0], 8)
@@ -76,7 +76,12 @@ def check_table(op: Table, facts: Facts) -> None:
         facts.program.constants[op.table].dtype,
         facts.y.dtype,
     )
-    facts.constant(op.table, facts.y.dtype, (256,))
+    if op.axis is None:
+        shape: tuple[int, ...] = (256,)
+    else:
+        facts.axis(op.axis, len(facts.x.shape))
+        shape = (facts.x.shape[op.axis], 256)
+    facts.constant(op.table, facts.y.dtype, shape)
 
 
 def check_softmax(op: Softmax, facts: Facts) -> None:

@@ -84,11 +84,29 @@ def prepare_table(op: Table, context: Context) -> Run:
     source, target = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
     if not source.dtype.is_integer or source.dtype.bits > 8:
         raise invalid(op, "A table is indexed by integers of at most 8 bits", source.dtype)
-    table = context.constant(op, op.table, target.dtype.numpy.type, (256,))
     first = source.dtype.qmin
+    if op.axis is not None:
+        return _tables(op, op.axis, context)
+    table = context.constant(op, op.table, target.dtype.numpy.type, (256,))
 
     def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
         return (context.kernels.look_up(inputs[0], first, table),)
+
+    return run
+
+
+def _tables(op: Table, axis: int, context: Context) -> Run:
+    """A table for each index along an axis: one long table, and where in it each begins."""
+    source, target = context.tensor(op.inputs[0]), context.tensor(op.outputs[0])
+    if not 0 <= axis < len(source.shape):
+        raise invalid(op, "The axis lies outside the tensor", axis)
+    channels = source.shape[axis]
+    table = context.constant(op, op.table, target.dtype.numpy.type, (channels, 256)).reshape(-1)
+    starts = np.arange(channels, dtype=np.int32) * 256 - source.dtype.qmin
+    starts = starts.reshape(-1, *(1,) * (len(source.shape) - axis - 1))
+
+    def run(inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (context.kernels.look_up(inputs[0] + starts, 0, table),)
 
     return run
 

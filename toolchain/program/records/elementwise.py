@@ -46,10 +46,13 @@ class Table(Operation):
     """y = table[x - qmin(x)]: any unary function of an 8-bit value.
 
     Attributes:
-        table: Constant of 256 entries of the output's type, indexed from the smallest input.
+        table: Constant of the output's type, indexed from the smallest input: (256,) for all
+            elements, or (channels, 256) with a table for each index along `axis`.
+        axis: Axis whose indices have tables of their own, >= 0; None where one holds for all.
     """
 
     table: str
+    axis: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from toolchain.accelerator.compile.rules.base import (
     every_axis,
     names,
 )
-from toolchain.accelerator.compile.views import Patch, broadcast
+from toolchain.accelerator.compile.views import Patch, broadcast, permuted
 from toolchain.accelerator.isa.instructions import (
     Combine,
     CombineKind,
@@ -95,13 +95,15 @@ def constant_part(at: Operands, role: str) -> View:
 
 
 def table_rule(op: Table, facts: Facts) -> Rule:
-    """A function of 8 bits."""
+    """A function of 8 bits, or one for each index of an axis."""
+    table = facts.program.constants[op.table]
     return LookingUp(
         facts=facts,
         name=op.name,
         output=op.outputs[0],
         inputs=op.inputs,
-        parameters=(Parameter(role="table", array=facts.program.constants[op.table]),),
+        parameters=(Parameter(role="table", array=table, along=op.axis),),
+        axis=op.axis,
         cuts=every_axis(facts.shape(op.outputs[0])),
     )
 
@@ -110,10 +112,16 @@ def table_rule(op: Table, facts: Facts) -> Rule:
 class LookingUp(Elementwise):
     """Parts of a function by its table."""
 
+    axis: int | None
+
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
-        """One look-up."""
-        source, table = at.source().view, at.parameters["table"]
-        return (Lookup(operation=0, target=at.target, source=source, table=table),)
+        """One look-up; an axis with tables of its own stands last."""
+        source, target, table = at.source().view, at.target, at.parameters["table"]
+        if self.axis is not None:
+            others = (axis for axis in range(len(target.shape)) if axis != self.axis)
+            axes = (*others, self.axis)
+            source, target = permuted(source, axes), permuted(target, axes)
+        return (Lookup(operation=0, target=target, source=source, table=table),)
 
 
 def rescale_rule(op: Rescale, facts: Facts) -> Rule:
