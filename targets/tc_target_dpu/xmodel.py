@@ -90,13 +90,16 @@ def xir_graph(
         host = isinstance(segment, HostSegment)
         names = segment.reasons if isinstance(segment, HostSegment) else segment.code.operations
         made = [each for n in names for each in builder.operators(operations[n])]
-        subgraphs.append(_subgraph("CPU" if host else "DPU", made))
+        if made:
+            subgraphs.append(_subgraph("CPU" if host else "DPU", made))
     return XirGraph(name=name, operators=tuple(builder.made), subgraphs=tuple(subgraphs))
 
 
 def _subgraph(device: str, operators: Sequence[XirOperator]) -> XirSubgraph:
+    """Named after the first operator that computes."""
+    first = next(each for each in operators if each.type != "const-fix")
     return XirSubgraph(
-        name=f"subgraph_{operators[0].output.name}",
+        name=f"subgraph_{first.name}",
         device=device,
         operators=tuple(each.name for each in operators),
     )

@@ -281,6 +281,12 @@ def test_subgraphs(graph: Any) -> None:
     assert root.subgraph_name == "root"
     devices = [child.subg_attr["device"].string_value for child in root.subg_child]
     assert devices == ["USER", "CPU", "DPU", "CPU"]
+    assert [child.subgraph_name for child in root.subg_child] == [
+        "subgraph_image",
+        "subgraph_in",
+        "subgraph_conv",
+        "subgraph_out",
+    ]
     names = [name for child in root.subg_child for name in child.op_name]
     assert names == [node.op_name for node in graph.op_node]
     assert len(set(names)) == len(names)
