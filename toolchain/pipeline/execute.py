@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from toolchain.accelerator.runtime import composition
+from toolchain.accelerator.batches import composed
 from toolchain.analysis.tracing import Storage, Traced, trace_model, trace_program, trace_runner
 from toolchain.core.dtypes import Array
 from toolchain.core.progress import Progress, SilentProgress
@@ -147,7 +147,7 @@ def run_traced(
         DataError: No sum of the form's batches is the number of samples.
     """
     waiting = iter(samples)
-    for batch in composition(traced.batches, count):
+    for batch in composed(count, traced.batches):
         feeds = list(islice(waiting, batch))
         if batch == 1:
             yield 1, feeds[0], traced.run(feeds[0])
