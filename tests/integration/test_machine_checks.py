@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from toolchain import analyze
 from toolchain.core.check_report import LevelStatus
-from toolchain.errors import Code, ConfigError
+from toolchain.errors import Code, ConfigError, ToolchainError
 
 GROUPS = [{"input_shapes": {"x": [1, 3, 12, 6]}}]
 
@@ -66,3 +68,34 @@ def test_patterns_that_exclude_nothing_or_everything(
         project.changed({"check.compiled.exclude": [pattern]}).run(targets=("npu",))
     assert caught.value.code is code
     assert (caught.value.problems[0].where or "").startswith("check.compiled.exclude")
+
+
+def test_the_machine_is_analysed_from_end_to_end(project: Any) -> None:
+    """What the machine computes is the reference, to the bit, so all figures are, too."""
+    settings = {"analysis.enabled": True, "analysis.mode": "end_to_end", "analysis.samples": 2}
+    changed = project.changed({**settings, "analysis.on": "machine", "check.enabled": False})
+    (built,) = changed.run(targets=("npu",)).targets
+    found = built.analysis
+    assert (found.on, found.mode, found.samples) == ("machine", "end_to_end", 2)
+    folder = project.output / "npu"
+    assert "EndToEnd NPUBackend" in (folder / "analysis.txt").read_text(encoding="utf-8")
+    assert analyze(folder) == (found,)
+    (reference,) = analyze(folder, on="reference")
+    assert replace(found, on="reference") == reference
+    assert len(found.rows) > 4
+
+
+def test_layers_of_a_machine_cannot_be_fed(project: Any) -> None:
+    enabled = {"analysis.enabled": True, "analysis.on": "machine"}
+    for target, codes in (
+        ("npu", [Code.CONTRADICTION]),
+        ("riscv", [Code.BAD_VALUE, Code.CONTRADICTION]),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            project.changed(enabled).run(targets=(target,))
+        assert [problem.code for problem in caught.value.problems] == codes
+    assert not project.output.exists() or not (project.output / "npu").exists()
+    project.build(until="compile")
+    with pytest.raises(ToolchainError) as caught:
+        analyze(project.target, on="machine", mode="end_to_end")
+    assert caught.value.problems[0].where == "analysis.on"

@@ -39,6 +39,7 @@ class CheckLevel:
         status: What came of it: equal to the bit, different as far as `check.compiled` tolerates
             it, or different.
         required: True if the check is incomplete without it.
+        demand: What `check.compiled` asks of it.
         group: Number of the input shapes.
         batch: Samples executed at once.
         samples: Samples compared.
@@ -54,6 +55,7 @@ class CheckLevel:
     runner: str
     status: LevelStatus
     required: bool
+    demand: str = "equal"
     group: int = 0
     batch: int = 1
     samples: int = 0

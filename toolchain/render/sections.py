@@ -209,7 +209,7 @@ def _executed(level: CheckLevel) -> str:
     if level.status is LevelStatus.TOLERATED:
         return (
             f"{level.name}: {level.different} of {level.elements} elements differ from the "
-            f"reference, within what `check.compiled` tolerates ({scale})"
+            f"reference, and it is {level.demand} as asked ({scale})"
         )
     return f"{level.name}: differs from the reference ({scale})"
 

@@ -76,6 +76,17 @@ class CompiledCheckOptions:
         Doc("Regular expressions of names of the program's tensors that are not compared."),
     ] = ()
 
+    @property
+    def demand(self) -> str:
+        """What is asked of compiled forms, in words."""
+        match self.level:
+            case CompiledLevel.CLOSE:
+                return f"close, rtol {self.rtol:g} and atol {self.atol:g}"
+            case CompiledLevel.COSINE:
+                return f"cosine, at least {self.min_cosine:g}"
+            case _:
+                return str(self.level)
+
 
 def _default_qdq() -> CompareOptions:
     return CompareOptions(min_cosine=0.999)

@@ -19,9 +19,9 @@ from toolchain.core.runner import BatchRunner
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError, Problem
 from toolchain.pipeline.context import BuildContext
-from toolchain.pipeline.stages.compile import SOURCES
+from toolchain.pipeline.machines import request_of
 from toolchain.pipeline.stages.groups import group_programs
-from toolchain.plugin.runners import CompiledForm, RunnerDef, RunnerRequest
+from toolchain.plugin.runners import CompiledForm, RunnerDef
 from toolchain.program.records import Program
 
 Chosen = tuple[RunnerDef, tuple[Problem, ...]]
@@ -142,16 +142,15 @@ def _levels(
     if runner.emulated:
         count = min(count, options.emulated_samples)
     with context.workspace.scratch() as scratch:
-        request = RunnerRequest(
+        request = request_of(
             folder=compiled.folder,
             files=compiled.files,
             program=program,
             name=context.name,
+            target=context.target,
             platform=context.options.platform,
-            sources=compiled.folder / SOURCES,
             layers=options.compiled.scope is Scope.LAYERS,
             scratch=scratch,
-            machines=context.target.on(context.options.platform).platforms[0].machines,
             group=group,
         )
         with runner.open(request) as opened:
@@ -160,7 +159,7 @@ def _levels(
                 with context.progress.task("check", times) as advance:
                     runs = _runs(program, samples, batch, times, advance)
                     found = compare_in_lockstep(program, opened, runs, options.compiled)
-                yield _level(runner, found, group, batch)
+                yield _level(runner, found, options.compiled.demand, group, batch)
 
 
 def _runs(
@@ -191,12 +190,13 @@ def _fitted(program: Program, feeds: Mapping[str, Array]) -> Mapping[str, Array]
     return fitted
 
 
-def _level(runner: RunnerDef, found: Lockstep, group: int, batch: int) -> CheckLevel:
+def _level(runner: RunnerDef, found: Lockstep, demand: str, group: int, batch: int) -> CheckLevel:
     status = LevelStatus.TOLERATED if found.different else LevelStatus.EQUAL
     level = CheckLevel(
         runner=runner.name,
         status=status if found.failure is None else LevelStatus.DIFFERENT,
         required=runner.required,
+        demand=demand,
         group=group,
         batch=batch,
         samples=found.samples,
