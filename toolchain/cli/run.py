@@ -33,12 +33,20 @@ def run(  # noqa: PLR0913 - one parameter per option
     ],
     inputs: InputsOption,
     runner: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Which form of the model is run: float or qdq (in onnxruntime), reference, c (on "
-            "this computer), or one that the target has, as riscv."
+            "this computer), or one that the target has, as riscv or npu. Left out: the machine "
+            "where the build compiled for one, else the reference.",
         ),
-    ] = "reference",
+    ] = None,
+    group: Annotated[
+        int, typer.Option(help="Input shapes: 0 for the model's own, 1 for `compile.groups.0`.")
+    ] = 0,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Samples at once on a machine, one of the batches compiled."),
+    ] = None,
     dump: DumpOption = None,
     export_tests: TestsOption = None,
     form: FormatOption = Format.TEXT,
@@ -47,7 +55,7 @@ def run(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Run a published model on samples, fed as the build fed its own."""
     from toolchain.pipeline.dump import INDEX, Dump
-    from toolchain.pipeline.execute import RunRequest, run_samples
+    from toolchain.pipeline.execute import RunRequest, default_runner, run_samples
     from toolchain.pipeline.feeding import named_samples
     from toolchain.pipeline.published import open_published
     from toolchain.pipeline.runner_tests import RunnerTests
@@ -56,16 +64,20 @@ def run(  # noqa: PLR0913 - one parameter per option
 
     speak = Output(form, verbose=verbose, quiet=quiet)
     published = open_published(folder)
+    manager = PluginManager.load()
+    chosen = runner or default_runner(published, manager)
     request = RunRequest(
         folder=folder,
         samples=named_samples(published, inputs),
-        runner=runner,
+        runner=chosen,
+        group=group,
+        batch=batch,
         layers=dump is not None,
     )
-    files = None if dump is None else Dump(dump, published, runner=runner)
-    tests = None if export_tests is None else RunnerTests(export_tests, published, runner)
+    files = None if dump is None else Dump(dump, published, runner=chosen)
+    tests = None if export_tests is None else RunnerTests(export_tests, published, chosen)
     shown, sizes = [], []
-    for found in run_samples(request, PluginManager.load(), speak.progress()):
+    for found in run_samples(request, manager, speak.progress()):
         outputs = [summarize(n, found.storage[n].real(a)) for n, a in found.outputs.items()]
         shown.append((found.sample, outputs))
         sizes.append(found.batch)
@@ -77,11 +89,12 @@ def run(  # noqa: PLR0913 - one parameter per option
     samples = [{"sample": sample, "outputs": outputs} for sample, outputs in shown]
     answer = {
         "target": published.target,
-        "runner": runner,
+        "runner": chosen,
+        "group": group,
         "batches": run_batches(sizes),
         "samples": samples,
         "dump": dump,
         "tests": export_tests,
     }
-    line = f"{published.target}, {runner}: {batches_line(sizes)}"
+    line = f"{published.target}, {chosen}: {batches_line(sizes)}"
     speak.answer(answer, line if dump is None else str(dump / INDEX))
