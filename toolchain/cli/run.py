@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolchain.cli.output import Format, FormatOption, Output, QuietOption, VerboseOption
+
+if TYPE_CHECKING:
+    from toolchain.pipeline.execute import RunRequest
+    from toolchain.pipeline.published import Published
+    from toolchain.plugin.manager import PluginManager
 
 InputsOption = Annotated[
     list[str],
@@ -54,28 +59,43 @@ def run(  # noqa: PLR0913 - one parameter per option
     quiet: QuietOption = False,
 ) -> None:
     """Run a published model on samples, fed as the build fed its own."""
-    from toolchain.pipeline.dump import INDEX, Dump
-    from toolchain.pipeline.execute import RunRequest, default_runner, run_samples
+    from toolchain.pipeline.execute import RunRequest
     from toolchain.pipeline.feeding import named_samples
     from toolchain.pipeline.published import open_published
-    from toolchain.pipeline.runner_tests import RunnerTests
     from toolchain.plugin.manager import PluginManager
-    from toolchain.render.runs import batches_line, output_tables, run_batches, summarize
 
     speak = Output(form, verbose=verbose, quiet=quiet)
     published = open_published(folder)
     manager = PluginManager.load()
-    chosen = runner or default_runner(published, manager)
     request = RunRequest(
         folder=folder,
         samples=named_samples(published, inputs),
-        runner=chosen,
+        runner=runner,
         group=group,
         batch=batch,
         layers=dump is not None,
     )
-    files = None if dump is None else Dump(dump, published, runner=chosen)
-    tests = None if export_tests is None else RunnerTests(export_tests, published, chosen)
+    _run(request, published, manager, speak, dump=dump, export_tests=export_tests)
+
+
+def _run(
+    request: RunRequest,
+    published: Published,
+    manager: PluginManager,
+    speak: Output,
+    *,
+    dump: Path | None,
+    export_tests: Path | None,
+) -> None:
+    """Run, write what is asked for, and show the outputs."""
+    from toolchain.pipeline.dump import INDEX, Dump
+    from toolchain.pipeline.execute import default_runner, run_samples
+    from toolchain.pipeline.runner_tests import RunnerTests
+    from toolchain.render.runs import batches_line, output_tables, run_batches, summarize
+
+    runner = request.runner or default_runner(published, manager)
+    files = None if dump is None else Dump(dump, published, runner=runner)
+    tests = None if export_tests is None else RunnerTests(export_tests, published, runner)
     shown, sizes = [], []
     for found in run_samples(request, manager, speak.progress()):
         outputs = [summarize(n, found.storage[n].real(a)) for n, a in found.outputs.items()]
@@ -86,15 +106,14 @@ def run(  # noqa: PLR0913 - one parameter per option
         if tests is not None:
             tests.add(found)
     speak.tables(output_tables(shown))
-    samples = [{"sample": sample, "outputs": outputs} for sample, outputs in shown]
     answer = {
         "target": published.target,
-        "runner": chosen,
-        "group": group,
+        "runner": runner,
+        "group": request.group,
         "batches": run_batches(sizes),
-        "samples": samples,
+        "samples": [{"sample": sample, "outputs": outputs} for sample, outputs in shown],
         "dump": dump,
         "tests": export_tests,
     }
-    line = f"{published.target}, {chosen}: {batches_line(sizes)}"
+    line = f"{published.target}, {runner}: {batches_line(sizes)}"
     speak.answer(answer, line if dump is None else str(dump / INDEX))
