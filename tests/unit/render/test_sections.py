@@ -76,6 +76,8 @@ def test_compiled_forms_by_batch_and_group(result: Any) -> None:
     (found,) = (s for s in sections(replace(result, check=check)) if s.stage == "check")
     assert found.lines[1:] == (
         "npu, group 1, batch 2: 40 elements equal to the reference (3 tensors, 2 samples)",
-        "npu, batch 2: 7 of 40 elements differ from the reference, and it is close, rtol 1 and "
-        "atol 0 as asked (3 tensors, 2 samples)",
+        (
+            "npu, batch 2: 7 of 40 elements differ from the reference, and it is close, rtol 1 and "
+            "atol 0 as asked (3 tensors, 2 samples)"
+        ),
     )
