@@ -19,6 +19,7 @@ from toolchain.program.interpreter.kernels import ArrayKernels, CompiledKernels
 from toolchain.program.records import Operation, Program, Tensor
 from toolchain.testing.compiled import COMPILER, run_in_c
 from toolchain.testing.machines import refused, run_on_machine
+from toolchain.testing.parts import run_in_parts
 
 Execute = Callable[..., dict[str, Array]]
 
@@ -84,6 +85,8 @@ def execute(
             reason = refused(program, some_machine)
             if reason is not None:
                 pytest.skip(f"{some_machine.name} does no {type(op).__name__}: {reason}")
+            for name, array in run_in_parts(program, feeds, seed=1).items():
+                np.testing.assert_array_equal(array, results[name])
             return run_on_machine(program, feeds, some_machine)
         return run_in_c(program, feeds) if request.param == "c" else results
 
