@@ -6,7 +6,6 @@ clock): what the task before it in its queue knew, and what those knew that it w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.isa.operands import Queue, Wait
@@ -17,73 +16,66 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.tasks import Task
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """A task is completed when so many instructions of its queue are."""
-
-    queue: Queue
-    count: int
-
-
 def waits_of(queues: Mapping[Queue, Sequence[Task]]) -> Mapping[Task, tuple[Wait, ...]]:
     """The waits of every task, by queue."""
-    ends = _ends(queues)
-    found: dict[Task, tuple[Wait, ...]] = {}
-    known: dict[Task, dict[Queue, int]] = {}
-    places = dict.fromkeys(queues, 0)
-    progress = True
-    while progress:
-        progress = False
-        for queue, tasks in queues.items():
-            while places[queue] < len(tasks):
-                task = tasks[places[queue]]
-                if any(other not in known for other in task.before):
-                    break
-                known[task] = _after(
-                    tasks[places[queue] - 1] if places[queue] else None, known, ends
-                )
-                found[task] = _waits(task, known, ends)
-                places[queue] += 1
-                progress = True
-    return found
+    clocks = _Clocks(queues)
+    return {task: clocks.waits[task] for tasks in queues.values() for task in tasks}
 
 
-def _ends(queues: Mapping[Queue, Sequence[Task]]) -> Mapping[Task, End]:
-    ends: dict[Task, End] = {}
-    for queue, tasks in queues.items():
-        count = 0
-        for task in tasks:
-            count += len(task.instructions)
-            ends[task] = End(queue, count)
-    return ends
+class _Clocks:
+    """What tasks know; queues are numbered, and a clock is a list with a count for each."""
 
+    def __init__(self, queues: Mapping[Queue, Sequence[Task]]) -> None:
+        self._queues = sorted(queues)
+        self._ends: dict[Task, tuple[int, int]] = {}
+        self._clocks: dict[Task, list[int]] = {}
+        self.waits: dict[Task, tuple[Wait, ...]] = {}
+        for number, queue in enumerate(self._queues):
+            count = 0
+            for task in queues[queue]:
+                count += len(task.instructions)
+                self._ends[task] = (number, count)
+        places = [0] * len(self._queues)
+        progress = True
+        while progress:
+            progress = False
+            for number, queue in enumerate(self._queues):
+                begin = places[number]
+                places[number] = self._go_on(queues[queue], begin)
+                progress |= places[number] > begin
 
-def _after(
-    before: Task | None, known: Mapping[Task, dict[Queue, int]], ends: Mapping[Task, End]
-) -> dict[Queue, int]:
-    """What is known behind the task before in a queue."""
-    if before is None:
-        return {}
-    return known[before] | {ends[before].queue: ends[before].count}
+    def _go_on(self, tasks: Sequence[Task], place: int) -> int:
+        """Find the waits of tasks of a queue until one comes after what is not known yet."""
+        while place < len(tasks):
+            task = tasks[place]
+            if any(other not in self._clocks for other in task.before):
+                break
+            clock = self._behind(tasks[place - 1]) if place else [0] * len(self._queues)
+            self.waits[task] = self._find(task, clock)
+            self._clocks[task] = clock
+            place += 1
+        return place
 
+    def _behind(self, task: Task) -> list[int]:
+        """What is known when a task is completed."""
+        clock = self._clocks[task].copy()
+        number, count = self._ends[task]
+        clock[number] = count
+        return clock
 
-def _waits(
-    task: Task, known: Mapping[Task, dict[Queue, int]], ends: Mapping[Task, End]
-) -> tuple[Wait, ...]:
-    """The waits of one task; what they tell it is added to what it knows."""
-    own, counts = ends[task].queue, known[task]
-    last: dict[Queue, Task] = {}
-    for other in task.before:
-        end = ends[other]
-        if end.queue != own and (end.queue not in last or ends[last[end.queue]].count < end.count):
-            last[end.queue] = other
-    found: list[Wait] = []
-    # Whoever implies another knows more than it, and comes first.
-    for other in sorted(last.values(), key=lambda each: -sum(known[each].values())):
-        end = ends[other]
-        if counts.get(end.queue, 0) >= end.count:
-            continue
-        found.append(Wait(end.queue, end.count))
-        for queue, count in (*known[other].items(), (end.queue, end.count)):
-            counts[queue] = max(counts.get(queue, 0), count)
-    return tuple(sorted(found, key=lambda wait: wait.queue))
+    def _find(self, task: Task, clock: list[int]) -> tuple[Wait, ...]:
+        """The waits of one task; what they tell it is added to what it knows."""
+        last: dict[int, tuple[int, Task]] = {}
+        for other in task.before:
+            number, count = self._ends[other]
+            if count > clock[number] and (number not in last or count > last[number][0]):
+                last[number] = (count, other)
+        found: list[Wait] = []
+        # Whoever implies another knows more than it, and comes first.
+        for number, (count, other) in sorted(
+            last.items(), key=lambda item: -sum(self._clocks[item[1][1]])
+        ):
+            if clock[number] < count:
+                found.append(Wait(self._queues[number], count))
+                clock[:] = map(max, clock, self._behind(other))
+        return tuple(sorted(found, key=lambda wait: wait.queue))
