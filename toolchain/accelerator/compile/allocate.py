@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolchain.accelerator.compile.tasks import Access
 from toolchain.accelerator.isa.operands import Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolchain.accelerator.compile.assign import Assignment
-    from toolchain.accelerator.compile.tasks import Buffer
+    from toolchain.accelerator.compile.tasks import Assignment, Buffer
+    from toolchain.core.dtypes import Array
     from toolchain.core.machine import Machine
 
 _ALIGNMENT = 64
@@ -35,13 +36,13 @@ class DoesNotFitError(Exception):
     """Buffers that live at one time are larger than a memory; the plan has to be another one.
 
     Attributes:
-        position: Where in the order of tasks.
+        buffer: The first of them that finds no room.
     """
 
     def __init__(self, buffer: Buffer, capacity: int) -> None:
+        """Say what finds no room in so many bytes."""
         super().__init__(f"{buffer.name}: {buffer.size} bytes, of {capacity}")
         self.buffer = buffer
-        self.position = buffer.first
 
 
 def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
@@ -90,11 +91,12 @@ def _lives(assignment: Assignment) -> None:
     for buffer in assignment.buffers:
         buffer.first = buffer.last = -1
     for task in assignment.tasks:
-        for access in (*task.reads, *task.writes):
-            buffer = access.buffer
-            if buffer.first < 0:
-                buffer.first = task.position
-            buffer.last = task.position
+        for access in task.accesses:
+            if isinstance(access, Access):
+                buffer = access.buffer
+                if buffer.first < 0:
+                    buffer.first = task.position
+                buffer.last = task.position
 
 
 class _Bottom:
@@ -135,7 +137,7 @@ def _gap(live: Sequence[Buffer], size: int) -> int:
 class _Top:
     """Places what is loaded: from the top, with a life that begins as early as possible."""
 
-    def __init__(self, capacity: int, heights: np.ndarray) -> None:
+    def __init__(self, capacity: int, heights: Array) -> None:
         self._capacity = capacity
         self._heights = heights
         self._placed: list[Buffer] = []
