@@ -9,7 +9,7 @@ import argparse
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -135,11 +135,9 @@ def chips_with(names: Sequence[str]) -> list[Chip]:
 
 
 def in_processes(
-    work: Callable[[str, Chip, Sequence[int]], list[Found]],
-    jobs: Sequence[tuple[str, Chip, Sequence[int]]],
-    processes: int,
+    work: Callable[..., Sequence[Found]], jobs: Iterable[tuple[object, ...]], processes: int
 ) -> Iterator[Found]:
-    """What `work` finds for every model, chip and batches, as soon as it is known."""
+    """All that `work` finds, called with the arguments in every job, as soon as it is known."""
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
     # Fresh processes: a BLAS that was loaded already does not read the variables again.
