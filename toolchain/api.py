@@ -1,6 +1,7 @@
 """The public contract for authors of targets and plugins; importing it costs little.
 
-Records and errors come from `core` and `errors`, the hook marker from `plugin`. Library floors
+Records and errors come from `core` and `errors`, the hook marker and what answers the hooks of a
+target with a machine from `plugin`. Library floors
 (numerics, graph, calibration, quantization, program, analysis) may be imported as well.
 """
 
@@ -32,6 +33,7 @@ from toolchain.core.options import (
     OptimizeOptions,
     QuantizeOptions,
 )
+from toolchain.core.options.compile import KIT_OPTIONS
 from toolchain.core.quant import (
     Edge,
     ParamSet,
@@ -73,9 +75,12 @@ from toolchain.core.target import (
     TargetSpec,
 )
 from toolchain.errors import Code, Problem, ToolchainError
+from toolchain.plugin.machine_compile import compile_for_machine
+from toolchain.plugin.machine_runner import machine_runner
 from toolchain.plugin.markers import hookimpl
 
 __all__ = [
+    "KIT_OPTIONS",
     "AlgorithmDef",
     "AlgorithmInput",
     "AlgorithmOutput",
@@ -147,8 +152,10 @@ __all__ = [
     "TransferEngine",
     "Truth",
     "ValueView",
+    "compile_for_machine",
     "data_inputs",
     "hookimpl",
+    "machine_runner",
     "traits",
     "weight_axis",
     "weight_input",

@@ -12,6 +12,8 @@ Findings: TypeAlias = Iterator[tuple[str, object, str]]
 """What is wrong: where, what was found, and what is allowed."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_WIDTHS = frozenset({8, 16, 32})
+"""Bits of the integers that memories hold; those of 4 bits take a byte each."""
 _MAY_BE_ZERO = frozenset({"ddr.latency_cycles", "sync_cycles"})
 
 
@@ -24,6 +26,7 @@ def machine_findings(machine: Machine) -> Findings:
     wrong = tuple(_ranges(machine))
     yield from wrong
     if not wrong:
+        yield from _cores(machine)
         yield from _engines(machine)
         yield from _memories(machine)
     yield from _origins(machine)
@@ -36,8 +39,16 @@ def _ranges(machine: Machine) -> Findings:
             yield path, value, f"at least {least}"
 
 
+def _cores(machine: Machine) -> Findings:
+    if machine.interconnect is not None and machine.cores == 1:
+        yield "interconnect", "1 core", "two cores or more, which it is the way between"
+
+
 def _engines(machine: Machine) -> Findings:
     passes = machine.convolution.passes
+    for bits in sorted(set(passes) - _WIDTHS):
+        widths = ", ".join(map(str, sorted(_WIDTHS)))
+        yield f"convolution.passes[{bits}]", f"{bits} bits", f"a width of operands: {widths}"
     if 8 not in passes:
         widths = ", ".join(map(str, sorted(passes))) or "none"
         yield "convolution.passes", widths, "8-bit operands among the widths"

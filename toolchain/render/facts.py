@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolchain.core.machine import covers, figures
 from toolchain.core.quant import PerBlock, PerChannel
 from toolchain.core.target import Requantization, rule_of
 from toolchain.render.figures import plural, real
@@ -13,6 +14,7 @@ from toolchain.render.tables import Table, table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from toolchain.core.machine import Machine
     from toolchain.core.quant import Granularity, QuantSpec
     from toolchain.core.target import OpSupport, Platform, ShiftLimits, TargetDef, TargetSpec
 
@@ -39,6 +41,35 @@ class OpFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFacts:
+    """One model of a machine, in figures that are compared; docs/machines.md has all of them.
+
+    Attributes:
+        cores: Equal cores that work on one program.
+        array: What one convolution engine multiplies in a cycle: pixels, inputs, outputs.
+        convolution_engines: Convolution engines of a core.
+        tensor_engines: Tensor engines of a core.
+        memory_bytes: On-chip memory of a core, with its buffer for weights.
+        ddr_megabytes_per_second: Peak bandwidth of the memory outside.
+        tops: 10**12 operations of a second, two to a MAC, all arrays of all cores in use.
+        assumed: Figures that nobody published, out of all `figures`.
+    """
+
+    name: str
+    summary: str
+    cores: int
+    clock_mhz: int
+    array: tuple[int, int, int]
+    convolution_engines: int
+    tensor_engines: int
+    memory_bytes: int
+    ddr_megabytes_per_second: int
+    tops: float
+    figures: int
+    assumed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformFacts:
     """One chip, and where it differs from its family.
 
@@ -47,6 +78,7 @@ class PlatformFacts:
         ops: Operators with rules of its own.
         activation_dtypes: Types of activations, empty where they are the family's.
         weight_dtypes: Types of weights, empty where they are the family's.
+        machines: What programs are compiled for, the default first.
     """
 
     name: str
@@ -56,6 +88,7 @@ class PlatformFacts:
     ops: tuple[OpFacts, ...]
     activation_dtypes: tuple[str, ...]
     weight_dtypes: tuple[str, ...]
+    machines: tuple[MachineFacts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +163,7 @@ def fact_tables(facts: TargetFacts) -> tuple[Table, ...]:
         "operator:word runs_as:word rules:text",
         ((op.op_type, op.support, _rules(op) or "-") for op in facts.ops),
     )
-    shown = [_numbers(facts), integer, *_differences(facts)]
+    shown = [_numbers(facts), *_machines(facts), integer, *_differences(facts)]
     if facts.notes:
         shown.append(table("Sources", "source:text", ((note,) for note in facts.notes)))
     return tuple(shown)
@@ -193,6 +226,37 @@ def _platform_text(platform: PlatformFacts) -> str:
     return text
 
 
+def _machines(facts: TargetFacts) -> tuple[Table, ...]:
+    """Models of machines, by chip."""
+    rows = [(chip.name, machine) for chip in facts.platforms for machine in chip.machines]
+    if not rows:
+        return ()
+    return (
+        table(
+            f"Machines ({len(rows)})",
+            "chip:word machine:word cores:number clock:number convolution:text tensor:number "
+            "memory:number DDR:number TOPS:number assumed:number",
+            (
+                (
+                    chip,
+                    machine.name,
+                    str(machine.cores),
+                    f"{machine.clock_mhz} MHz",
+                    f"{machine.convolution_engines} of {' x '.join(map(str, machine.array))}",
+                    str(machine.tensor_engines),
+                    f"{machine.memory_bytes // 1024} KiB",
+                    f"{machine.ddr_megabytes_per_second / 1000:.1f} GB/s",
+                    f"{machine.tops:.2f}",
+                    f"{machine.assumed} of {machine.figures}",
+                )
+                for chip, machine in rows
+            ),
+            "models, not measurements: engines and memory of one core; assumed: figures that "
+            "nobody published",
+        ),
+    )
+
+
 def _differences(facts: TargetFacts) -> tuple[Table, ...]:
     """Operators that chips lack, add, or limit otherwise, chips with the same difference in one."""
     family = {op.op_type: op for op in facts.ops}
@@ -233,6 +297,26 @@ def _platform(chip: Platform) -> PlatformFacts:
         ops=tuple(_op(n, support) for n, support in sorted(chip.ops.items()) if support),
         activation_dtypes=tuple(map(str, chip.activation_dtypes or ())),
         weight_dtypes=tuple(map(str, chip.weight_dtypes or ())),
+        machines=tuple(_machine(machine) for machine in chip.machines),
+    )
+
+
+def _machine(machine: Machine) -> MachineFacts:
+    array, buffer = machine.convolution.array, machine.weight_buffer
+    paths = [path for path, _ in figures(machine)]
+    return MachineFacts(
+        name=machine.name,
+        summary=machine.summary,
+        cores=machine.cores,
+        clock_mhz=machine.clock_mhz,
+        array=(array.pixels, array.inputs, array.outputs),
+        convolution_engines=machine.convolution.count,
+        tensor_engines=machine.tensor.count,
+        memory_bytes=machine.memory.bytes + (0 if buffer is None else buffer.bytes),
+        ddr_megabytes_per_second=machine.ddr.megabytes_per_second,
+        tops=2 * machine.macs_per_cycle * machine.clock_mhz / 10**6,
+        figures=len(paths),
+        assumed=sum(any(covers(entry, path) for entry in machine.assumptions) for path in paths),
     )
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from toolchain.program.records import Program
 
 SAMPLES = 4
+BATCHES = (1, 2, 4)
+"""Batches of every build, where the target honours `compile.static_batch_sizes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class KitBuild:
         folder: The published files.
         samples: What it was calibrated on, of shape (samples, *shape of one).
         qdq: The quantized model.
+        platform: The chip.
         stem: Stem of the program's files.
         result: The reports.
     """
@@ -45,6 +48,7 @@ class KitBuild:
     folder: Path
     samples: Path
     qdq: Path
+    platform: str
     stem: str
     result: TargetResult
 
@@ -95,6 +99,7 @@ class Bench:
             folder=folder / "out" / self.target,
             samples=folder / "samples.npy",
             qdq=_only(folder / "out" / ".cache" / "quantize"),
+            platform=resolved.builds[0].platform,
             stem="model",
             result=built.targets[0],
         )
@@ -117,13 +122,19 @@ class Bench:
             "model": "model.onnx",
             "output": "out",
             "calibration": {"data": "samples.npy", "samples": SAMPLES},
-            "compile": {"sources": False},  # native programs take longer: one build has them
+            # Native programs take longer: one build has them.
+            "compile": {"sources": False, **self._batches()},
         }
         file = folder / "config.json"
         file.write_text(json.dumps(config), encoding="utf-8")
         chosen = {**self.settings, **settings}
         overrides = [_override(path, value) for path, value in chosen.items()]
         return configure(file, manager=self.manager, overrides=overrides, targets=[self.target])
+
+    def _batches(self) -> dict[str, object]:
+        """The batches of every build, of a target that can be asked for several."""
+        honoured = "static_batch_sizes" in self.definition.spec.machine_options
+        return {"static_batch_sizes": list(BATCHES)} if honoured else {}
 
 
 def _only(entries: Path) -> Path:

@@ -18,7 +18,7 @@ from toolchain.graph.view import read_view
 from toolchain.plugin.manager import PluginManager
 from toolchain.plugin.markers import ENTRY_POINTS
 from toolchain.program.float_ops import SUPPORTED
-from toolchain.testing import artifacts, facts
+from toolchain.testing import artifacts, facts, machine
 from toolchain.testing.builds import Bench, KitBuild
 from toolchain.testing.models import CANDIDATES, MODELS, unsupported
 
@@ -186,6 +186,19 @@ class TargetConformance:
         if all(level.status is LevelStatus.MISSING for level in levels):
             pytest.skip("there is nothing here that executes a compiled form")
         _report(artifacts.runner_problems(made))
+
+    def test_compiled_models_fit(self, bench: Bench, built: Built, model: str) -> None:
+        """The machine computes what the reference does, in every batch, within the bounds."""
+        _report(machine.machine_problems(bench, built[model]))
+
+    def test_every_machine_executes(self, bench: Bench) -> None:
+        """The same for the machines of all other chips, with one model."""
+        others = [chip.name for chip in bench.definition.spec.platforms[1:] if chip.machines]
+        name = self.models[0]
+        for chip in others:
+            settings = {f"target.{self.target}.platform": chip}
+            made = bench.build(f"{name}-{chip}", MODELS[name], settings)
+            _report(machine.machine_problems(bench, made))
 
     def test_saved_program_is_the_lowered_one(self, bench: Bench, built: Built, model: str) -> None:
         """The program on disk computes every tensor as the one in memory does, to the bit."""

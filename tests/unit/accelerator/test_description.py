@@ -13,6 +13,7 @@ from toolchain.accelerator.description import machine_findings
 from toolchain.core.machine import (
     ConvolutionEngine,
     DepthwiseArray,
+    Interconnect,
     MacArray,
     Machine,
     OnChipMemory,
@@ -78,6 +79,7 @@ DEPTHWISE = DepthwiseArray(pixels=1, channels=1)
         ("convolution.passes", {16: 1}, "convolution.passes", "16"),
         ("convolution.passes", {8: 2, 16: 1}, "convolution.passes", {8: 2, 16: 1}),
         ("convolution.passes", {8: 0}, "convolution.passes[8]", 0),
+        ("convolution.passes", {7: 1, 8: 1}, "convolution.passes[7]", "7 bits"),
         ("convolution.depthwise", None, "depthwise", "0 engines"),
         ("transfer.alignment", 24, "transfer.alignment", 24),
         ("transfer.burst_bytes", 72, "transfer.burst_bytes", 72),
@@ -95,6 +97,17 @@ def test_figures_that_do_not_agree(
     assert (place, got) in findings
     expected = 2 if path == "transfer.alignment" else 1
     assert len(findings) == expected
+
+
+def test_a_way_between_cores_needs_cores(toy: Machine) -> None:
+    assumed = {**toy.assumptions, "interconnect": "a guess"}
+    joined = replace(toy, interconnect=Interconnect(bytes_per_cycle=4), assumptions=assumed)
+    assert places(joined) == []
+    (finding,) = machine_findings(replace(joined, cores=1))
+    assert finding[:2] == ("interconnect", "1 core")
+    assert places(changed(joined, "interconnect.bytes_per_cycle", 0)) == [
+        "interconnect.bytes_per_cycle"
+    ]
 
 
 def test_two_engines_for_depthwise_convolutions(toy: Machine) -> None:

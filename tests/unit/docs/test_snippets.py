@@ -105,11 +105,27 @@ def test_pages_to_follow(tmp_path: Path, page: str) -> None:
     follow((ROOT / "docs" / page).read_text(encoding="utf-8"), tmp_path)
 
 
-def test_vendor_tutorial(make_environment: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["vendor-tutorial.md", "npu-tutorial.md"])
+def test_tutorials_that_install(make_environment: Any, tmp_path: Path, name: str) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     environment = make_environment(tmp_path / "environment")
-    page = (ROOT / "docs" / "vendor-tutorial.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     follow(page, tmp_path / "configs", **environment.variables)
+
+
+def test_a_machine_is_added_in_few_lines() -> None:
+    page = (ROOT / "docs" / "npu-tutorial.md").read_text(encoding="utf-8")
+    files = {
+        block[3]: block[4] for block in FENCED.finditer(page) if block[2] in ("toml", "python")
+    }
+    assert [Path(name).name for name in files] == [
+        "pyproject.toml",
+        "machines.py",
+        "facts.py",
+        "__init__.py",
+        "test_duo.py",
+    ]
+    assert sum(len(text.splitlines()) for text in files.values()) < 150
 
 
 @pytest.fixture

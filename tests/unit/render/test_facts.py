@@ -4,10 +4,44 @@ import json
 from dataclasses import replace
 
 from toolchain.core.graph_view import NodeView
+from toolchain.core.machine import (
+    ConvolutionEngine,
+    Ddr,
+    DepthwiseArray,
+    MacArray,
+    Machine,
+    OnChipMemory,
+    TensorEngine,
+    TransferEngine,
+)
 from toolchain.core.quant import PerBlock, PerChannel, QuantSpec
 from toolchain.core.target import Measured, OpSupport, Platform, TargetDef
 from toolchain.render.facts import fact_tables, facts_of, overview, spec_text
 from toolchain.render.jsonout import dumps
+
+MACHINE = Machine(
+    name="toy-2",
+    summary="a toy",
+    cores=2,
+    clock_mhz=100,
+    convolution=ConvolutionEngine(
+        count=2,
+        array=MacArray(pixels=4, inputs=8, outputs=16),
+        passes={8: 1},
+        depthwise=DepthwiseArray(pixels=4, channels=16),
+    ),
+    tensor=TensorEngine(count=3, lanes=5),
+    transfer=TransferEngine(count=1, bytes_per_cycle=2, burst_bytes=64, alignment=16),
+    memory=OnChipMemory(bytes=4096, banks=4, ports=1),
+    weight_buffer=OnChipMemory(bytes=2048, banks=2, ports=1),
+    ddr=Ddr(megabytes_per_second=300, latency_cycles=0),
+    sync_cycles=0,
+    sources={"cores": "its maker", "convolution": "its maker"},
+    assumptions=dict.fromkeys(
+        ("clock_mhz", "tensor", "transfer", "memory", "weight_buffer", "ddr", "sync_cycles"),
+        "a guess",
+    ),
+)
 
 
 def test_facts_are_data(target: TargetDef) -> None:
@@ -61,4 +95,20 @@ def test_where_chips_differ(target: TargetDef) -> None:
 def test_all_targets_in_brief(target: TargetDef) -> None:
     assert overview([facts_of(target)]).rows == (
         ("demo", "d1", "int8", "int8", "3", "A demonstration"),
+    )
+
+
+def test_machines(target: TargetDef) -> None:
+    """Two cores of two arrays of 4 x 8 x 16: 2048 MACs, 0.4096 TOPS at 100 MHz."""
+    chip = Platform(name="d1", summary="first", machines=(MACHINE,))
+    spec = replace(target.spec, platforms=(chip, Platform(name="d2", summary="second")))
+    facts = facts_of(TargetDef(spec=spec))
+    (machine,) = facts.platforms[0].machines
+    assert (machine.memory_bytes, machine.tops) == (6 * 1024, 0.4096)
+    _, machines, *_ = fact_tables(facts)
+    assert machines.title == "Machines (1)"
+    (row,) = machines.rows
+    assert row == (
+        *("d1", "toy-2", "2", "100 MHz", "2 of 4 x 8 x 16", "3"),
+        *("6 KiB", "0.3 GB/s", "0.41", "16 of 24"),
     )

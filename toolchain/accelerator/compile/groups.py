@@ -50,12 +50,16 @@ class Estimate:
         group: The group.
         cycles: Of one core, all tiles.
         memory: Most bytes that live at one time, without parameters.
+        ahead: More bytes, for the inputs of the next tile to be loaded beside a tile.
+        waiting: More cycles if there is no room for that.
         parameters: Bytes of the parameters of all steps.
     """
 
     group: Group
     cycles: float
     memory: int
+    ahead: int
+    waiting: float
     parameters: int
 
 
@@ -93,6 +97,21 @@ class Flow:
     def bytes(self, name: str, box: Box) -> int:
         """Bytes of a part of a tensor."""
         return size(box) * self.costs.facts.dtype(name).numpy.itemsize
+
+    def traffic(self, name: str, box: Box) -> int:
+        """Bytes that a part of a tensor takes on the way to or from the DDR, in whole bursts."""
+        shape, burst = self.shape(name), self.costs.machine.transfer.burst_bytes
+        total = run = self.bytes(name, box)
+        for axis in self.costs.orders[name]:
+            if run <= burst:
+                break
+            extent = box[axis][1] - box[axis][0]
+            # Indices of this axis follow each other only if all behind it are there in full.
+            rest = self.costs.orders[name][self.costs.orders[name].index(axis) + 1 :]
+            if all(box[a] == (0, shape[a]) for a in rest):
+                break
+            run //= extent
+        return total // run * -(-run // burst) * burst
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of a tensor."""
@@ -146,7 +165,7 @@ class Growth:
         self._busy[rule.engine] += costs.cycles(rule, box) / costs.engines(rule.engine)
         self.parameters += self._flow.parameters[number]
         if self._flow.leaves(rule.output, self.group.last):
-            self._stored += self._flow.bytes(rule.output, box)
+            self._stored += self._flow.traffic(rule.output, box)
         for name, need in zip(rule.inputs, rule.needs(box), strict=True):
             if need is not None:
                 known = self._needed.get(name)
@@ -170,7 +189,7 @@ class Growth:
         flow, group = self._flow, self.group
         machine = flow.costs.machine
         loaded = sum(
-            flow.bytes(name, need)
+            flow.traffic(name, need)
             for name, need in self._needed.items()
             if flow.maker.get(name, -1) < group.first
         )
@@ -184,15 +203,19 @@ class Growth:
         computing = longest + _SERIAL * (sum(self._busy.values()) - longest)
         waits = (len(self.boxes) + 1) * machine.sync_cycles
         alone = (loaded + self._stored) / rate / 2 + machine.ddr.latency_cycles
+        busy = group.tiles * (computing + waits)
+        memory, ahead = self._memory()
         return Estimate(
             group=group,
-            cycles=max(group.tiles * (computing + waits), moving) + alone,
-            memory=self._memory(),
+            cycles=max(busy, moving) + alone,
+            memory=memory,
+            ahead=ahead,
+            waiting=min(busy, moving),
             parameters=self.parameters,
         )
 
-    def _memory(self) -> int:
-        """Most bytes that live at one time; what is loaded lives from the beginning, and twice."""
+    def _memory(self) -> tuple[int, int]:
+        """Most bytes that live at one time, and those of the inputs of one more tile."""
         flow, first = self._flow, self.group.first
         changes: dict[int, int] = defaultdict(int)
         ahead = 0
@@ -215,7 +238,7 @@ class Growth:
         for number in sorted(changes):
             live += changes[number]
             most = max(most, live)
-        return most + ahead
+        return most, ahead
 
 
 def grown_together(growths: Sequence[Growth], flow: Flow) -> None:

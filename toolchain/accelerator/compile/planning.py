@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.groups import (
@@ -63,7 +65,7 @@ def _groups(flow: Flow, share: float) -> tuple[Estimate, ...]:
             for found in _ending(flow, last, share)
         ]
         if not candidates:
-            raise _no_tile(flow, last)
+            raise _no_tile(flow, last, share)
         best.append(min(candidates, key=lambda c: c[0]))
     chosen: list[Estimate] = []
     at = len(flow.steps)
@@ -80,22 +82,25 @@ def _ending(flow: Flow, last: int, share: float) -> Iterator[Estimate]:
     """Groups with a last step: whole while they fit, else in as few tiles as they need."""
     fitting = 0
     for found in _growing(flow, last, 0, 1):
-        if not _has_room(found, flow, share):
+        fitted = _fitted(found, flow, share)
+        if fitted is None:
             break
         fitting += 1
-        yield found
+        yield fitted
     for axis in axes(flow, last)[: 3 if fitting == 0 else 1]:
         counts = iter(tile_counts(flow, last, axis))
         tiles = next(counts, None)
         length = fitting + 1
         while tiles is not None and length <= min(_LONGEST, last + 1):
             for found in _growing(flow, last, axis, tiles):
-                if last + 1 - found.group.first < length:
-                    continue
-                if not _has_room(found, flow, share):
+                steps = last + 1 - found.group.first
+                fitted = _fitted(found, flow, share) if steps >= length else None
+                if steps >= length and fitted is None:
                     break
-                yield found
-                length += 1
+                if fitted is not None:
+                    yield fitted
+                    # More tiles are no gain once the next one is loaded beside each.
+                    length += steps == length and fitted.waiting == 0
             tiles = next(counts, None)
 
 
@@ -109,33 +114,50 @@ def _growing(flow: Flow, last: int, axis: int, tiles: int) -> Iterator[Estimate]
         yield growth.estimate()
 
 
-def _has_room(found: Estimate, flow: Flow, share: float) -> bool:
-    """True if the memory holds it; parameters of whole results come and go step by step."""
+def _fitted(found: Estimate, flow: Flow, share: float) -> Estimate | None:
+    """The estimate, if a share of the memories holds the group, in the way that there is room for.
+
+    Best is room for the inputs of the next tile; else each tile waits for its own.
+    """
     machine = flow.costs.machine
+    results, parameters = _demand(found, flow)
+    room = share * machine.memory.bytes
+    if machine.weight_buffer is None:
+        room -= parameters
+    elif parameters > share * machine.weight_buffer.bytes:
+        return None
+    if results + found.ahead <= room:
+        return replace(found, memory=results + found.ahead, ahead=0, waiting=0.0)
+    if results <= room:
+        return replace(found, cycles=found.cycles + found.waiting, ahead=0)
+    return None
+
+
+def _demand(found: Estimate, flow: Flow) -> tuple[int, int]:
+    """Bytes of results and of parameters; those of whole results come and go step by step."""
     parameters = found.parameters
     if found.group.tiles == 1 or not flow.keeps(found.group, parameters):
         parameters = min(parameters, 2 * flow.costs.pass_bytes)
-    if machine.weight_buffer is not None:
-        return (
-            found.memory <= share * machine.memory.bytes
-            and parameters <= share * machine.weight_buffer.bytes
-        )
-    return found.memory + parameters <= share * machine.memory.bytes
+    return found.memory, parameters
 
 
-def _no_tile(flow: Flow, last: int) -> CompileError:
-    rule = flow.steps[last]
-    least = min(
-        next(_growing(flow, last, axis, tiles)).memory
-        for axis in axes(flow, last) or (0,)
-        for tiles in (tile_counts(flow, last, axis) if rule.cuts else (1,))[-1:] or (1,)
-    )
+def _no_tile(flow: Flow, last: int, share: float) -> CompileError:
+    """What the smallest tile of a step needs, beside what the machine has for it."""
+    machine = flow.costs.machine
+    tiles = [(axis, count) for axis in axes(flow, last) for count in tile_counts(flow, last, axis)]
+    smallest = (found for at in ((0, 1), *tiles) for found in islice(_growing(flow, last, *at), 1))
+    results, parameters = min((_demand(found, flow) for found in smallest), key=sum)
+    room = f"{int(share * machine.memory.bytes)} bytes"
+    if machine.weight_buffer is None:
+        room += " for both"
+    else:
+        room += f" of results and {int(share * machine.weight_buffer.bytes)} of parameters"
     return CompileError(
         Code.LOWERING_FAILED,
         "A layer fits into the memory of the machine in no tile",
-        where=rule.name,
-        got=f"at least {least} bytes for one tile",
-        allowed=f"{flow.costs.machine.memory.bytes} bytes on {flow.costs.machine.name}",
+        where=flow.steps[last].name,
+        got=f"at least {results} bytes of results and {parameters} of parameters at a time",
+        allowed=f"{room} on {machine.name}, {share * 100:.0f} % of what it has",
         hint="choose a machine with more memory, or a model with smaller layers",
     )
 

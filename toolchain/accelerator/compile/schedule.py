@@ -41,9 +41,7 @@ def schedule(
 class _Scheduler:
     """The state of a simulation: what waits, what is ready, what runs."""
 
-    def __init__(
-        self, tasks: Sequence[Task], costs: Costs, seen: Mapping[Task, int]
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], costs: Costs, seen: Mapping[Task, int]) -> None:
         machine = costs.machine
         self._latency = machine.ddr.latency_cycles
         self._sync = machine.sync_cycles

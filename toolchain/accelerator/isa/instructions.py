@@ -270,7 +270,7 @@ class Normalize(Instruction):
     Attributes:
         gain: float32 (R, n).
         offset: float32 (R, n), None for none.
-        epsilon: A float64 number, > 0.
+        epsilon: A float64 number, >= 0.
     """
 
     source: View

@@ -23,6 +23,11 @@ MACHINE_OPTIONS = (
 )
 """Options of `CompileOptions` that only targets with a compiler for a machine can honour."""
 
+KIT_OPTIONS = frozenset(
+    {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
+)
+"""Options that `compile_for_machine` honours: the `machine_options` of a target that uses it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -126,6 +126,10 @@ class Facts:
         """To all integers of a tensor's type."""
         dtype = self.dtype(name)
         return self.to_integer(zero_point, (dtype.qmin, dtype.qmax))
+
+    def stored_of_float(self, name: str, zero_point: int) -> ToInteger:
+        """The same for what is computed in float32 in every program, an exact one included."""
+        return replace(self.stored(name, zero_point), exact=False)
 
     def channel(self, name: str, channels: int, dtype: type[np.generic]) -> Array:
         """A constant with one element per channel, repeated where it has one for all."""

@@ -73,6 +73,6 @@ class Blending(Rule):
                 widths_first=list(self.op.axes) != sorted(self.op.axes),
                 source_zero=self.op.x_zero_point,
                 factor=self.op.factor,
-                finish=self.facts.stored(self.output, self.op.zero_point),
+                finish=self.facts.stored_of_float(self.output, self.op.zero_point),
             ),
         )

@@ -216,7 +216,7 @@ class Shares(Rule):
                 exponentials=at.parameters["exponentials"],
                 low=at.parameters.get("low"),
                 factor=self.factor,
-                finish=self.facts.stored(self.output, self.zero_point),
+                finish=self.facts.stored_of_float(self.output, self.zero_point),
             ),
         )
 
@@ -382,7 +382,7 @@ class Normalization(Rule):
                 centred=self.op.centred,
                 source_zero=self.op.x_zero_point,
                 epsilon=self.op.epsilon,
-                finish=self.facts.stored(self.output, self.op.zero_point),
+                finish=self.facts.stored_of_float(self.output, self.op.zero_point),
             ),
         )
 

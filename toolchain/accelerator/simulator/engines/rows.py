@@ -66,7 +66,9 @@ def normalize(at: Normalize, read: Read) -> Array:
     deviation = n * c - total
     variance = np.asarray(n * np.sum(c * c, axis=1, keepdims=True) - total * total)
     root = np.sqrt(variance.astype(np.float64) + at.epsilon)
-    reciprocal = np.where(variance == 0, np.float32(0), (1.0 / root).astype(np.float32))
+    # 1 in place of a root of 0: equal elements are not off at all.
+    inverse = 1.0 / np.where(variance == 0, 1.0, root)
+    reciprocal = np.where(variance == 0, 0.0, inverse).astype(np.float32)
     value = deviation.astype(np.float32) * reciprocal * read(at.gain)
     if at.offset is not None:
         value += read(at.offset)
