@@ -122,7 +122,8 @@ def judged(model: str, chip: Chip, batches: Sequence[int]) -> list[Verdict]:
             try:
                 found.append(_judged(model, compiled_for(of, machine), least))
             except ToolchainError as error:
-                said = tuple(f"{one.message}: {one.where} {one.got}" for one in error.problems)
+                first, *others = error.problems
+                said = (f"{first} ({len(others)} further problems)",)
                 found.append(Verdict(model=model, machine=machine, least=least, different=said))
     return found
 

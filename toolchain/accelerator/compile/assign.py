@@ -272,7 +272,9 @@ class Assigner:
         if len(self._made[work.group]) > 1 or _total(rule) <= self._costs.pass_bytes:
             self._kept[key] = buffer
         self._places[buffer] = places
-        same = len(set(rows.values())) == 1 and len(rows) == self._costs.machine.cores
+        machine = self._costs.machine
+        same = len(set(rows.values())) == 1 and len(rows) == machine.cores
+        same = same and machine.interconnect is not None  # the way into all memories at once
         for core, own in rows.items():
             if same and core != min(rows):
                 break
