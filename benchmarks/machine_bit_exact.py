@@ -123,7 +123,8 @@ def judged(model: str, chip: Chip, batches: Sequence[int]) -> list[Verdict]:
                 found.append(_judged(model, compiled_for(of, machine), least))
             except ToolchainError as error:
                 first, *others = error.problems
-                said = (f"{first} ({len(others)} further problems)",)
+                what = f"{first.message}: {first.where}, {first.got}"
+                said = (f"{what}, and {len(others)} others" if others else what,)
                 found.append(Verdict(model=model, machine=machine, least=least, different=said))
     return found
 
