@@ -9,6 +9,7 @@ a limit is missed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -74,20 +75,12 @@ def sized(model: str, chip: Chip) -> list[Sequence[object]]:
     with chip_subject(model, chip, BATCHES) as of:
         for machine in chip.machines:
             found = compiled_for(of, machine)
-            single, several = len(alone(found.container)), found.path.stat().st_size
+            single = len(encode_container(_single(found.program, machine)))
+            several = found.path.stat().st_size
             ratio = several / single
             judged = verdict(ratio, MOST_SIZE)
             rows.append((model, machine, single / 1000, several / 1000, ratio, judged))
     return rows
-
-
-def alone(container: Container) -> bytes:
-    """The file of a model with its variant for one sample only.
-
-    The variants hold the same constants, so that nothing else has to be left out.
-    """
-    single = tuple(each for each in container.variants if each.batch == 1)
-    return encode_container(replace(container, variants=single))
 
 
 def times_of(model: str, machine: str) -> list[Sequence[object]]:
@@ -96,16 +89,8 @@ def times_of(model: str, machine: str) -> list[Sequence[object]]:
     with chip_subject(model, chip, (1,)) as of:
         found = compiled_for(of, machine)
         feeds = found.samples.batch(0)
-    made: list[Container] = []
-
-    def compile_it() -> None:
-        container = compile_model(
-            [found.program], found.machine, name=model, batches=Batches(sizes=(1,))
-        )
-        made.append(container)
-
-    compiling = min(seconds_of(compile_it) for _ in range(2))
-    runtime = Runtime(made[0], found.machine)
+    compiling = min(seconds_of(lambda: _single(found.program, machine)) for _ in range(2))
+    runtime = Runtime(found.container, found.machine)
     first = seconds_of(lambda: runtime.run(feeds))
     again = seconds_of(lambda: runtime.run(feeds))
     return [
@@ -117,24 +102,25 @@ def times_of(model: str, machine: str) -> list[Sequence[object]]:
 
 def growth(counts: Sequence[int]) -> list[Sequence[object]]:
     """Rows of the seconds to compile programs of so many operators."""
-    machine = MACHINES[GROWN]
     rows: list[Sequence[object]] = []
     least = float("inf")
-    _compiled(residual_program(10), GROWN)  # what a process pays once
+    _single(residual_program(10), GROWN)  # what a process pays once
     for count in counts:
         program = residual_program(count)
-        made: list[Container] = []
-        seconds = seconds_of(lambda p=program, m=made: m.append(_compiled(p, machine.name)))
+        start = time.perf_counter()
+        container = _single(program, GROWN)
+        seconds = time.perf_counter() - start
         each = 1000 * seconds / count
         least = min(each, least)
         judged = verdict(each / least, MOST_GROWTH)
-        row = (count, instructions_of(made[0]), seconds, each, each / least, judged)
+        row = (count, instructions_of(container), seconds, each, each / least, judged)
         rows.append(row)
         print(*row, sep="  ", flush=True)
     return rows
 
 
-def _compiled(program: Program, machine: str) -> Container:
+def _single(program: Program, machine: str) -> Container:
+    """The program compiled for one sample."""
     return compile_model([program], MACHINES[machine], name=program.name, batches=Batches())
 
 
