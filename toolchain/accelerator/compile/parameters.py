@@ -69,7 +69,10 @@ def parameter_loads(
     rule: Rule, now: Pass, held: Held, stored: Stored, costs: Costs
 ) -> Iterator[tuple[int, Transfer]]:
     """Transfers of the rows of every core; of `EVERY_CORE` at once, where all need the same."""
-    same = len(set(now.rows.values())) == 1 and len(now.rows) == costs.machine.cores > 1
+    machine = costs.machine
+    same = len(set(now.rows.values())) == 1 and len(now.rows) == machine.cores > 1
+    # Without a way between cores, none leads into all memories at once.
+    same = same and machine.interconnect is not None
     targets = {EVERY_CORE: now.rows[min(now.rows)]} if same else now.rows
     for core, rows in targets.items():
         for index, (parameter, (start, stop)) in enumerate(zip(rule.parameters, rows, strict=True)):
