@@ -87,6 +87,11 @@ class Costs:
         """Where parameters lie."""
         return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
 
+    @property
+    def parameter_memory(self) -> int:
+        """Bytes of the memory that parameters lie in."""
+        return (self.machine.weight_buffer or self.machine.memory).bytes
+
     @cached_property
     def piece_bytes(self) -> int:
         """Bytes of one transfer of parameters: few enough for exchanges to come between."""
@@ -102,9 +107,9 @@ class Costs:
     @cached_property
     def pass_bytes(self) -> int:
         """Most bytes of parameters that are loaded as one: those of wider steps come in passes."""
-        memory = self.machine.weight_buffer or self.machine.memory
         part = self._constant_bytes // self.knobs.passes
-        return max(min(memory.bytes // 16, part), _LEAST_PASS)
+        most = min(self.parameter_memory // 16, part)
+        return min(max(most, _LEAST_PASS), self.parameter_memory // 4)
 
     def cycles(self, rule: Rule, box: Box) -> int:
         """What one engine takes for a part of a result."""

@@ -69,8 +69,14 @@ def parameter_loads(
     rule: Rule, now: Pass, held: Held, stored: Stored, costs: Costs
 ) -> Iterator[tuple[int, Transfer]]:
     """Transfers of the rows of every core; of `EVERY_CORE` at once, where all need the same."""
-    same = len(set(now.rows.values())) == 1 and len(now.rows) == costs.machine.cores > 1
-    targets = {EVERY_CORE: now.rows[min(now.rows)]} if same else now.rows
+    machine = costs.machine
+    first, *others = now.rows.values()
+    together = (
+        machine.interconnect is not None
+        and len(now.rows) == machine.cores > 1
+        and all(rows == first for rows in others)
+    )
+    targets = {EVERY_CORE: first} if together else now.rows
     for core, rows in targets.items():
         for index, (parameter, (start, stop)) in enumerate(zip(rule.parameters, rows, strict=True)):
             length = row_bytes(parameter)

@@ -94,7 +94,6 @@ def compile_segment(
 
 def _fitting(steps: tuple[Rule, ...], costs: Costs, constants: _Constants) -> MachineSegment:
     """Code by the first plan that fits into the memory."""
-    machine = costs.machine
     for plan in plans(steps, costs):
         try:
             return _by_plan(plan, costs, constants)
@@ -105,7 +104,7 @@ def _fitting(steps: tuple[Rule, ...], costs: Costs, constants: _Constants) -> Ma
         "No plan fits into the memory of the machine",
         where=reason.buffer.name,
         got=f"{reason.buffer.size} bytes beside what else has to be there",
-        allowed=f"{machine.memory.bytes} bytes on {machine.name}",
+        allowed=f"{reason.capacity} bytes on {costs.machine.name}",
     )
 
 
