@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.boxes import Box, extents
 from toolchain.accelerator.compile.views import Order, Patch
+from toolchain.accelerator.isa.operands import MAX_RANK
 
 if TYPE_CHECKING:
     from toolchain.accelerator.isa.operands import View
@@ -51,6 +52,11 @@ class Lens:
     def shape(self) -> tuple[int, ...]:
         """Shape of the result."""
         return tuple(prod(atom.extent for atom in atoms) for atoms in self.axes)
+
+    @property
+    def copied_at_once(self) -> bool:
+        """True if one copy can follow it, with an axis for every atom."""
+        return sum(max(len(atoms), 1) for atoms in self.axes) <= MAX_RANK
 
     def transposed(self, perm: tuple[int, ...]) -> Lens:
         """The axes of the result in another order."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.accelerator.compile.rules import rules_of
+from toolchain.accelerator.compile.rules import rule_of
 from toolchain.accelerator.compile.rules.lenses import Lens, identity
 from toolchain.accelerator.compile.rules.through import Glass, rearranging, through
 from toolchain.program.records import Move, MoveKind
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.rules.base import Facts, Rule
     from toolchain.accelerator.compile.views import Order
     from toolchain.program.records import Operation
-
-_MOST_ATOMS = 8
-"""Axes of a view."""
 
 
 def steps_of(facts: Facts, orders: Mapping[str, Order]) -> tuple[Rule, ...]:
@@ -54,10 +51,20 @@ class _Looking:
                 found += self._moves(op, lenses)
             else:
                 found += (
-                    through(rule, tuple(map(self._glass, rule.inputs)))
-                    for rule in rules_of(op, self._facts)
+                    through(rule, tuple(map(self._glass, rule.inputs))) for rule in self._rules(op)
                 )
         return tuple(found)
+
+    def _rules(self, op: Operation) -> tuple[Rule, ...]:
+        """Those of an operation as if its inputs were there."""
+        if isinstance(op, Move):
+            source = op.inputs[0]
+            lenses = _complete(_results(op, identity(self._facts.shape(source)), self._facts))
+            if lenses is not None:
+                return tuple(
+                    rearranging(op, at, source, lens, self._facts) for at, lens in enumerate(lenses)
+                )
+        return (rule_of(op, self._facts),)
 
     def _moves(self, op: Move, lenses: tuple[Lens, ...]) -> list[Rule]:
         """The results of a movement that have to be made."""
@@ -97,13 +104,13 @@ class _Looking:
         """What the results of a movement see of the tensor that has the elements of its input."""
         if not isinstance(op, Move) or op.inputs[0] in self._facts.program.constants:
             return None
-        found = _results(op, self._source(op.inputs[0])[1], self._facts)
-        kept = [lens for lens in found if lens is not None and _few(lens)]
-        return tuple(kept) if found and len(kept) == len(found) else None
+        return _complete(_results(op, self._source(op.inputs[0])[1], self._facts))
 
 
-def _few(lens: Lens) -> bool:
-    return sum(max(len(atoms), 1) for atoms in lens.axes) <= _MOST_ATOMS
+def _complete(lenses: tuple[Lens | None, ...]) -> tuple[Lens, ...] | None:
+    """All lenses of a movement, if there are any and one copy can follow each."""
+    found = [lens for lens in lenses if lens is not None and lens.copied_at_once]
+    return tuple(found) if found and len(found) == len(lenses) else None
 
 
 def _results(op: Move, lens: Lens, facts: Facts) -> tuple[Lens | None, ...]:
