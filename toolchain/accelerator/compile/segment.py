@@ -15,8 +15,8 @@ from toolchain.accelerator.compile.modes import AUTOMATIC, Modes
 from toolchain.accelerator.compile.order import link
 from toolchain.accelerator.compile.planning import plans
 from toolchain.accelerator.compile.regions import regions_of
-from toolchain.accelerator.compile.rules import rules_of
 from toolchain.accelerator.compile.rules.base import Facts
+from toolchain.accelerator.compile.rules.steps import steps_of
 from toolchain.accelerator.compile.schedule import schedule
 from toolchain.accelerator.container.records import MachineSegment, Port
 from toolchain.accelerator.cycles.model import timeline
@@ -81,7 +81,7 @@ def compile_segment(
         moving=Engine.TENSOR if machine.rearrangement is None else Engine.REARRANGEMENT,
     )
     costs = Costs(facts=facts, machine=machine, orders=orders(program), modes=modes)
-    steps = tuple(rule for op in program.operations for rule in rules_of(op, facts))
+    steps = steps_of(facts, costs.orders)
     offsets = tuple(image.add([p.array for p in rule.parameters]) for rule in steps)
     constants = _Constants(offsets=offsets, size=len(image.content()))
     found: list[tuple[int, MachineSegment]] = []
