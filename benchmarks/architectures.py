@@ -21,6 +21,8 @@ from toolchain.program.records import (
     BinaryKind,
     Conv,
     MatMul,
+    Move,
+    MoveKind,
     Pool,
     PoolKind,
     Program,
@@ -103,7 +105,8 @@ class Network:
     def pool(self, x: str, kind: PoolKind, kernel: int, stride: int) -> str:
         """Pooling; a kernel of the whole extent is global."""
         batch, channels, height, width = self.tensors[x].shape
-        extent = (1, 1) if kernel == height else (math.ceil(height / stride),) * 2
+        whole = kernel == height
+        extent = (1, 1) if whole else (math.ceil(height / stride),) * 2
         name = f"pool{len(self.operations)}"
         op = Pool(
             name=name,
@@ -112,7 +115,7 @@ class Network:
             kind=kind,
             kernel=(kernel, min(kernel, width)),
             strides=(stride, stride),
-            pads=(0, 0, 0, 0),
+            pads=(0,) * 4 if whole else (kernel // 2,) * 4,
             dilations=(1, 1),
             count_include_pad=False,
             x_zero_point=0,
@@ -127,15 +130,15 @@ class Network:
         """Global average, a matrix product to 1000 classes, and the program is done."""
         pooled = self.pool(x, PoolKind.AVERAGE, self.tensors[x].shape[2], 1)
         channels = self.tensors[x].shape[1]
-        flat = Tensor(name=pooled, dtype=DType.INT8, shape=(1, channels))
-        self.tensors[pooled] = flat
+        flat = Move(name="flat", inputs=(pooled,), outputs=("flat",), kind=MoveKind.RESHAPE)
+        self._add(flat, (1, channels))
         self.constants |= {
             "classes.w": np.zeros((channels, 1000), np.int8),
             "classes.b": np.zeros(1000, np.int32),
         }
         op = MatMul(
             name="classes",
-            inputs=(pooled,),
+            inputs=("flat",),
             outputs=("classes",),
             b="classes.w",
             a_zero_point=0,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _ALIGNMENT = 64
 
-_REST = 48
-"""Tasks for which memory rests before it is used again, where there is room."""
+_RESTS = (48, 24, 12, 6, 0)
+"""Tasks for which memory rests before it is used again: the most for which all has room."""
 
 _BUDGET = 0.5
 """Share of a memory within which it may rest; the other half is for what is loaded ahead."""
@@ -53,6 +53,20 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         DoesNotFitError: There is no room.
     """
     _lives(assignment)
+    spans = [(buffer.first, buffer.last) for buffer in assignment.buffers]
+    for rest in _RESTS:
+        try:
+            return _place(assignment, machine, rest)
+        except DoesNotFitError as error:
+            # What was placed so that it rests may have left gaps that nothing fits into.
+            failed = error
+            for buffer, (first, last) in zip(assignment.buffers, spans, strict=True):
+                buffer.first, buffer.last, buffer.offset = first, last, -1
+    raise failed
+
+
+def _place(assignment: Assignment, machine: Machine, rest: int) -> Mapping[Space, int]:
+    """The same, memory resting for some tasks where there is room."""
     capacities = {Space.MEMORY: machine.memory.bytes}
     if machine.weight_buffer is not None:
         capacities[Space.WEIGHTS] = machine.weight_buffer.bytes
@@ -61,7 +75,8 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         buffers = [b for b in assignment.buffers if b.space is space and b.first >= 0]
         last = max((b.last for b in buffers), default=0)
         made = sorted((b for b in buffers if not b.loaded), key=lambda b: b.first)
-        bottom = _Bottom(capacity, int(_BUDGET * capacity), last + 1)
+        budget = 1.0 if machine.weight_buffer is not None else _BUDGET
+        bottom = _Bottom(capacity, int(budget * capacity), rest, last + 1)
         for buffer in made:
             bottom.place(buffer)
         top = _Top(capacity, bottom.heights)
@@ -92,13 +107,13 @@ class _Bottom:
     buffer keeps its place for some tasks more.
     """
 
-    def __init__(self, capacity: int, budget: int, positions: int) -> None:
-        self._capacity, self._budget = capacity, budget
+    def __init__(self, capacity: int, budget: int, rest: int, positions: int) -> None:
+        self._capacity, self._budget, self._rest = capacity, budget, rest
         self._live: list[Buffer] = []
         self.heights = np.zeros(positions, np.int64)
 
     def place(self, buffer: Buffer) -> None:
-        self._live = [b for b in self._live if b.last + _REST >= buffer.first]
+        self._live = [b for b in self._live if b.last + self._rest >= buffer.first]
         buffer.offset = _gap(self._live, buffer.size)
         if buffer.offset + buffer.size > self._budget:
             busy = [b for b in self._live if b.last >= buffer.first]
