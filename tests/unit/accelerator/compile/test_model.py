@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +9,6 @@ import pytest
 
 from toolchain.accelerator.compile import model
 from toolchain.accelerator.compile.model import Batches, compile_model
-from toolchain.accelerator.container.file import container_bytes
 from toolchain.accelerator.container.records import Container, MachineSegment, Variant
 from toolchain.accelerator.cycles.model import timeline
 from toolchain.core.machine import Machine
@@ -96,18 +92,3 @@ def test_a_limited_ddr_takes_longer(small: Program, sized: Callable[..., Machine
         if isinstance(each.variants[0].segments[0], MachineSegment)
     )
     assert slow > fast
-
-
-SCRIPT = """
-import hashlib, sys
-import toolchain.testing.machines
-from toolchain.accelerator.compile.model import Batches, compile_model
-from toolchain.accelerator.container.file import container_bytes
-from toolchain.program.serialize import load_program
-from tc_target_npu.facts import SPEC
-machines = {m.name: m for chip in SPEC.platforms for m in chip.machines}
-program = load_program(sys.argv[1], "p")
-for name in ("ax650-npu3", "ax620e-npu1"):
-    found = compile_model([program], machines[name], name="m", batches=Batches(sizes=(1, 2)))
-    print(hashlib.sha256(container_bytes(found)).hexdigest())
-"""
