@@ -60,7 +60,8 @@ def _measured(of: Subject, threads: int, rounds: int) -> list[tuple[object, ...]
         progress = SilentProgress()
         analyze_precision(models, samples, options, threads=threads, progress=progress)
 
-    ways = [(mode, on) for mode in AnalysisMode for on in AnalysisForm]
+    forms = (AnalysisForm.QDQ, AnalysisForm.REFERENCE)
+    ways = [(mode, on) for mode in AnalysisMode for on in forms]
     things = {
         f"{mode} {on}": lambda mode=mode, on=on: analyse(mode, on)  # type: ignore[misc]
         for mode, on in ways

@@ -72,6 +72,8 @@ _FIXED = {
     "GlobalMaxPool": rule.moved(window.kernel_at_most(_POOL)),
     "Concat": rule.moved(),
     "Pad": rule.moved(rule.constant_parameters, own.zero_fill),
+    "Slice": rule.moved(own.steps_along_pixels),
+    "Resize": rule.moved(rule.resize_form, own.pixels_repeated),
     **{
         name: rule.moved(rule.constant_parameters)
         for name in "Reshape Flatten Squeeze Unsqueeze Identity".split()
@@ -94,7 +96,7 @@ def _limited(parallel: int) -> dict[str, OpSupport]:
         "Conv": rule.computed(
             *convolution,
             own.kernel_range,
-            window.strides_at_most(8, 8),
+            own.stride_range,
             window.padding_within_kernel,
             own.weights_per_bank(parallel, BANK_DEPTH),
         ),
@@ -177,7 +179,8 @@ SPEC = TargetSpec(
         "sizes, cores, Add and Mul as the only element-wise operators: PG338",
         "limits of convolution by channels in parallel: UG1414",
         "bank depth 2048 is stated for B4096, for the other sizes it is ours",
-        "windows per channel up to 256: UG1414 3.x; their strides up to 8: UG1414 1.4.1",
+        "windows per channel up to 256, and their strides: UG1414 3.x",
+        "Slice with steps along rows and columns, Resize by whole factors, Pad with 0: UG1414 3.5",
         "pooling up to 256, where older tables have 8, because factors for 14x14 exist: ours",
         "what moves no data (Reshape, Flatten, Squeeze, Unsqueeze) needs no CPU: ours",
         "model inputs round half away from zero: Vitis AI's quantizers, UG1414",

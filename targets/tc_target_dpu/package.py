@@ -1,12 +1,19 @@
 """The QDQ model and its positions as Vitis AI's quantizers list them.
 
-The compiled model is one for our model of the machine; the vendor's own xmodel is not written.
+The compiled model is one for our model of the machine. The graph of XIR has what the vendor's does,
+but for instructions of its DPU, which are not public.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tc_target_dpu.limits import machine_limits
+from tc_target_dpu.xir import encode_graph
+from tc_target_dpu.xmodel import xir_graph
+from tc_target_dpu.xmodel_tensors import NoOperatorError
+from toolchain.accelerator.container.file import read_container
+from toolchain.accelerator.container.records import SUFFIX
 from toolchain.accelerator.package import write_model
 from toolchain.api import Code, CompiledArtifact, Problem
 from toolchain.errors import CompileError
@@ -23,7 +30,8 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
 
     Files: `NAME.qdq.onnx`, `NAME.quant_info.json` ([bit width, position] of parameters, and of
     inputs and outputs by node), `NAME.arch.json` (the hardware), `NAME.program.json` and
-    `NAME.program.bin` (the integer program).
+    `NAME.program.bin` (the integer program), `NAME.tcm` (the compiled model), `NAME.xmodel` and
+    `NAME.meta.json` (the graph of XIR; where XIR cannot say it, the latter says why).
 
     Raises:
         CompileError: A tensor is no int8 with zero point 0 and one power of two; all findings
@@ -45,7 +53,7 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
         f"{request.name}.quant_info.json": (_quant_info(stored), "positions of every tensor"),
         f"{request.name}.arch.json": (
             {
-                "target": f"DPUCZDX8G_ISA1_{request.platform.upper()}",
+                "target": _target(request),
                 "cores": request.target_options.cores,
             },
             "the hardware that the model is for",
@@ -61,8 +69,56 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
         request.folder,
         name=request.name,
         options=request.options,
+        limits=machine_limits(_kinds(stored)),
     )
+    files |= _write_xmodel(request, stored)
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
+
+
+def _write_xmodel(request: CompileRequest, stored: StoredTensors) -> dict[str, str]:
+    """The graph for the vendor's tools and what it is, or why XIR cannot say it."""
+    name, meta = f"{request.name}.xmodel", f"{request.name}.meta.json"
+    container = read_container(request.folder / f"{request.name}{SUFFIX}")
+    fields = {
+        "lib": "libvart-dpu-runner.so",
+        "filename": name,
+        "kernel": [],
+        "target": _target(request),
+    }
+    try:
+        graph = xir_graph(
+            request.program,
+            container.variants[0].segments,
+            request.name,
+            biases=_biases(stored),
+            kinds=_kinds(stored),
+        )
+    except NoOperatorError as error:
+        write_json(request.folder / meta, fields | {"filename": None, "missing": str(error)})
+        return {meta: "why there is no xmodel"}
+    fields["kernel"] = [each.name for each in graph.subgraphs if each.device == "DPU"]
+    (request.folder / name).write_bytes(encode_graph(graph))
+    write_json(request.folder / meta, fields)
+    return {
+        name: "graph of XIR with fixed-point operators, without instructions of the DPU",
+        meta: "its kernels and the hardware",
+    }
+
+
+def _target(request: CompileRequest) -> str:
+    return f"DPUCZDX8G_ISA1_{request.platform.upper()}"
+
+
+def _kinds(stored: StoredTensors) -> dict[str, str]:
+    """The operator of every node."""
+    return {at.node.name: at.node.op_type for at in stored.nodes}
+
+
+def _biases(stored: StoredTensors) -> dict[str, int]:
+    """Position of the bias of every node that has one."""
+    found = {at.node.name: at.inputs[2] for at in stored.nodes if len(at.inputs) == 3}
+    positions = {name: bias.positions[0] for name, bias in found.items() if bias is not None}
+    return {name: position for name, position in positions.items() if position is not None}
 
 
 def _quant_info(stored: StoredTensors) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tc_target_dpu.facts import SPEC
 from tc_target_dpu.options import DpuOptions, configure
-from toolchain.api import CompiledArtifact, TargetDef, hookimpl
+from toolchain.api import CompiledArtifact, CostModelDef, TargetDef, hookimpl
 
 if TYPE_CHECKING:
     from toolchain.plugin.requests import CompileRequest
@@ -25,6 +25,14 @@ def tc_runners() -> list[RunnerDef]:
     from toolchain.plugin.machine_runner import machine_runner
 
     return [machine_runner("dpu", ("dpu",))]
+
+
+@hookimpl
+def tc_cost_models() -> list[CostModelDef]:
+    """What the machines take, by chip."""
+    from toolchain.accelerator.cost import machine_cost_models
+
+    return machine_cost_models(SPEC)
 
 
 @hookimpl

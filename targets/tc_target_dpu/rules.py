@@ -8,7 +8,16 @@ from toolchain.api import Constraint, Measured, NodeView
 from toolchain.core.target import stated
 from toolchain.core.window_constraints import dilations_of, kernel_of, strides_of
 
-_DEPTHWISE_KERNEL, _KERNEL, _STRIDE, _RATIO = 256, 16, 8, 16
+_DEPTHWISE, _KERNEL, _STRIDE, _RATIO = 256, 16, 8, 16
+
+_REPEATING = frozenset(
+    {
+        ("asymmetric", "floor"),
+        ("half_pixel", "round_prefer_floor"),
+        ("half_pixel", "round_prefer_ceil"),
+    }
+)
+"""Of Resize: positions and rounding that repeat pixels where the factor is a whole number."""
 
 
 def grouped_fully_or_not(node: NodeView) -> Measured:
@@ -21,9 +30,16 @@ def grouped_fully_or_not(node: NodeView) -> Measured:
 
 def kernel_range(node: NodeView) -> Measured:
     """The kernel is at most 16 wide and high, 256 where every channel is its own group."""
-    limit = _DEPTHWISE_KERNEL if _is_depthwise(node) else _KERNEL
+    limit = _DEPTHWISE if _is_depthwise(node) else _KERNEL
     kernel = kernel_of(node)
     return Measured(ok=max(kernel, default=0) <= limit, value=f"kernel {kernel}")
+
+
+def stride_range(node: NodeView) -> Measured:
+    """The stride is at most 8, 256 where every channel is its own group."""
+    limit = _DEPTHWISE if _is_depthwise(node) else _STRIDE
+    strides = strides_of(node)
+    return Measured(ok=max(strides, default=1) <= limit, value=f"strides {strides}")
 
 
 def kernel_per_stride(node: NodeView) -> Measured:
@@ -125,6 +141,35 @@ def zero_fill(node: NodeView) -> Measured:
     mode = node.str_attribute("mode", "constant")
     zero = node.input(2) is None or (fill is not None and not fill.any())
     return Measured(ok=mode == "constant" and zero, value=f"mode {mode}, {'' if zero else 'not '}0")
+
+
+def steps_along_pixels(node: NodeView) -> Measured:
+    """Slice has constant bounds, and steps of more than 1 along rows and columns only."""
+    x, steps, axes = node.input(0), node.constant_input(4), node.constant_input(3)
+    rank = 0 if x is None or x.shape is None else len(x.shape)
+    if rank == 0 or any(v is not None and not v.is_constant for v in node.inputs[1:]):
+        return Measured(ok=False, value="computed bounds or an unknown shape")
+    count = 0 if steps is None else steps.size
+    at = range(count) if axes is None else (int(axis) % rank for axis in axes.reshape(-1))
+    found = {} if steps is None else dict(zip(at, map(int, steps.reshape(-1)), strict=True))
+    wide = [axis for axis, step in found.items() if step != 1]
+    ok = min(found.values(), default=1) > 0 and all(rank == 4 and axis > 1 for axis in wide)
+    return Measured(ok=ok, value=f"steps {found} of {rank} axes")
+
+
+def pixels_repeated(node: NodeView) -> Measured:
+    """Resize is nearest and repeats every row and column a whole number of times."""
+    x, y = node.input(0), node.outputs[0]
+    shapes = [() if v is None else (v.static_shape or ()) for v in (x, y)]
+    mode = node.str_attribute("mode", "nearest")
+    coordinates = node.str_attribute("coordinate_transformation_mode", "half_pixel")
+    nearest = node.str_attribute("nearest_mode", "round_prefer_floor")
+    repeats = (coordinates, nearest) in _REPEATING
+    small, large = shapes
+    whole = len(small) == len(large) == 4 and small[:2] == large[:2]
+    whole = whole and all(b % a == 0 for a, b in zip(small[2:], large[2:], strict=True))
+    value = f"{mode}, {coordinates}, {nearest}, {small} to {large}"
+    return Measured(ok=mode == "nearest" and repeats and whole, value=value)
 
 
 def _channels(node: NodeView) -> tuple[int, int]:

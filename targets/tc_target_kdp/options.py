@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
+from annotated_types import Ge
+
 from toolchain.api import Requantization, ScaleKind, TargetSpec
 from toolchain.core.options.doc import Doc
 
@@ -28,6 +30,16 @@ class KdpOptions:
             "of two only."
         ),
     ] = Quantization.RADIX_SCALE
+    dma_bandwidth: Annotated[
+        float,
+        Ge(0),
+        Doc("Bandwidth of the DDR in Gbit/s that the evaluation reckons with; 0: the machine's."),
+    ] = 0.0
+    weight_bandwidth: Annotated[
+        float,
+        Ge(0),
+        Doc("What loading weights may use of it, in Gbit/s; 0: all."),
+    ] = 0.0
 
 
 def configure(spec: TargetSpec, options: KdpOptions) -> TargetSpec:

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tc_target_kdp.evaluation import Limits, evaluate
+from tc_target_kdp.evaluation_text import evaluation_fields, evaluation_text
 from tc_target_kdp.options import Quantization
+from toolchain.accelerator.container.file import read_container
+from toolchain.accelerator.container.records import SUFFIX
 from toolchain.accelerator.package import write_model
-from toolchain.api import Code, CompiledArtifact, Problem
+from toolchain.api import Code, CompiledArtifact, Machine, Problem
 from toolchain.errors import CompileError
 from toolchain.graph.stored import StoredTensor, StoredTensors
 from toolchain.graph.view import read_view
@@ -25,7 +29,8 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
     """Write all files.
 
     Files: `NAME.qdq.onnx`, `NAME.radix.json` (radix and scale of every tensor),
-    `NAME.program.json` and `NAME.program.bin` (the integer program).
+    `NAME.program.json` and `NAME.program.bin` (the integer program), `NAME.tcm` (the compiled
+    model), `NAME.evaluation.json` and `NAME.ip_eval_prof.txt` (how long it takes).
 
     Raises:
         CompileError: A zero point is not 0, or a scale no power of two where only those are
@@ -51,15 +56,32 @@ def write_package(request: CompileRequest) -> CompiledArtifact:
     }
     write_json(request.folder / radix, content)
     files[radix] = "radix and scale of every tensor"
+    (machine,) = request.target.platforms[0].machines
     files |= write_model(
         request.program,
         request.groups,
-        request.target.platforms[0].machines[0],
+        machine,
         request.folder,
         name=request.name,
         options=request.options,
     )
+    files |= _write_evaluation(request, machine)
     return CompiledArtifact(folder=request.folder, files=files, program=request.name)
+
+
+def _write_evaluation(request: CompileRequest, machine: Machine) -> dict[str, str]:
+    """What the evaluator says of the fewest samples and the model's own shapes."""
+    options = request.target_options
+    limits = Limits(dma_bandwidth=options.dma_bandwidth, weight_bandwidth=options.weight_bandwidth)
+    container = read_container(request.folder / f"{request.name}{SUFFIX}")
+    found = evaluate(container.variants[0].segments, request.program, machine, limits)
+    figures, text = f"{request.name}.evaluation.json", f"{request.name}.ip_eval_prof.txt"
+    write_json(request.folder / figures, evaluation_fields(found))
+    (request.folder / text).write_text(evaluation_text(found), "utf-8")
+    return {
+        figures: "what the evaluator reports, by operator",
+        text: "its summary, as the vendor's evaluator prints it",
+    }
 
 
 def _fields(tensor: StoredTensor) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from toolchain.errors import ConfigError
 from toolchain.pipeline.build import STAGES
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.toml"
-REPORTS = {"report.md", "report.json", "config.json", "manifest.json"}
+REPORTS = {"report.md", "report.html", "report.json", "config.json", "manifest.json"}
 COMPILED = {"tiny.q.onnx", "tiny.params.json", "tiny.program.json", "tiny.program.bin"}
 
 RULE = {"nodes": ["conv2"], "output_dtype": "uint8"}

@@ -97,6 +97,24 @@ def comparison(name: str) -> dict[str, Change]:
     }
 
 
+def compiled_check() -> dict[str, Change]:
+    """What is asked of compiled forms; the report says what that was, since all are equal."""
+    base = {"targets": ["npu"]}
+    close = {**base, "check.compiled.level": "close"}
+    changes = {
+        "level": (base, "none"),
+        "scope": (base, "outputs"),
+        "exclude": (base, ["r1"]),
+        "rtol": (close, 0.5),
+        "atol": (close, 0.5),
+        "min_cosine": ({**base, "check.compiled.level": "cosine"}, 0.5),
+    }
+    return {
+        f"check.compiled.{name}": Change(base=start, after={f"check.compiled.{name}": value})
+        for name, (start, value) in changes.items()
+    }
+
+
 TO_UINT8 = {"output_dtype": "uint8"}
 PERCENTILE = {"nodes": ["relu1"], "method": "percentile"}
 DRAWN = {"calibration.samples": 3, "calibration.order": "random"}
@@ -323,6 +341,7 @@ CHANGES: dict[str, Change] = {
     "check.exclude": Change(
         base={"check.scope": "layers"}, after={"check.exclude": ["^r1$"]}
     ),
+    **compiled_check(),
     **comparison("float_reference"),
     **comparison("qdq_reference"),
     "analysis.enabled": Change(after={"analysis.enabled": True}),

@@ -29,7 +29,7 @@ def test_two_processes_with_other_hashes_and_threads(evaluated: Any) -> None:
         assert process.returncode == 0, err
         found.append(one.files())
     assert found[0] == found[1]
-    assert len(found[0]) == 8
+    assert len(found[0]) == 9
 
 
 @pytest.mark.parametrize("threads", [1, 2, 0])

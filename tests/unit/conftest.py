@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,14 @@ import onnx
 import pytest
 from onnx import numpy_helper, parser
 
+from tc_target_dpu.facts import SPEC as DPU
+from tc_target_npu.facts import SPEC as NPU
 from tc_target_riscv.facts import SPEC
 from toolchain.calibration.ranges.methods import RANGE_METHODS
 from toolchain.calibration.sweep import SweepOptions, sweep
 from toolchain.core.dtypes import Array, DType
 from toolchain.core.graph_view import GraphView
+from toolchain.core.machine import Machine
 from toolchain.core.options import QuantizeOptions, RangePin
 from toolchain.core.progress import SilentProgress
 from toolchain.core.quant import ParamSet, QuantParams, QuantPlan
@@ -39,6 +43,21 @@ from toolchain.quantization.precision import NodePrecision
 from toolchain.quantization.quantize import Quantization, quantize_model
 from toolchain.quantization.roles import configured
 from toolchain.quantization.rules import Asked, settle
+
+MACHINES = tuple(
+    machine
+    for spec in (NPU, DPU)
+    for platform in spec.platforms
+    for machine in platform.machines
+    if machine.name in ("ax650-npu1", "ax650-npu3", "ax8860-npu1", "b1024-1")
+)
+"""One core, three, an engine that moves elements, and a small memory with weights beside it."""
+
+
+@pytest.fixture
+def some_machine(request: pytest.FixtureRequest) -> Machine:
+    """One of `MACHINES`, which the name of the test chooses."""
+    return MACHINES[zlib.crc32(request.node.name.encode()) % len(MACHINES)]
 
 
 def text_model(body: str, inputs: str, outputs: str, opset: int = 24, **constants: Array):

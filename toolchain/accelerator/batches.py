@@ -31,29 +31,33 @@ def composed(count: int, sizes: Sequence[int]) -> tuple[int, ...]:
     """`count` samples as runs of `sizes`, the largest first: 3 of (1, 2, 4) is (2, 1).
 
     Of all ways the one that begins with the largest runs, which is the greedy one where that comes
-    out even (Pulsar2, inference of a multi-batch model).
+    out even (Pulsar2, inference of a multi-batch model): 4 of (2, 3) is (2, 2).
 
     Raises:
-        DataError: DATA_MISMATCH where no runs of these sizes make up the count.
+        DataError: DATA_MISMATCH where no runs of these sizes make up the count, which must be at
+            least 1.
     """
-    ordered = sorted(set(sizes), reverse=True)
-    # The largest size that a way to make up so many samples can begin with.
-    first: dict[int, int] = {}
+    possible = [True] + [False] * count
     for total in range(1, count + 1):
-        for size in ordered:
-            if size == total or (total - size) in first:
-                first[total] = size
-                break
-    if count not in first:
-        raise DataError(
-            Code.DATA_MISMATCH,
-            f"{count} samples cannot be made up of the batches that the program is compiled for",
-            got=count,
-            allowed=f"sums of {', '.join(map(str, reversed(ordered)))}",
-            hint="compile for batch 1 as well, which makes up every number",
-        )
-    runs = []
-    while count:
-        runs.append(first[count])
-        count -= first[count]
+        possible[total] = any(size <= total and possible[total - size] for size in sizes)
+    if count < 1 or not possible[count]:
+        raise _not_composed(count, sorted(set(sizes)), possible)
+    runs: list[int] = []
+    rest = count
+    for size in sorted(set(sizes), reverse=True):
+        while rest >= size and possible[rest - size]:
+            runs.append(size)
+            rest -= size
     return tuple(runs)
+
+
+def _not_composed(count: int, sizes: Sequence[int], possible: Sequence[bool]) -> DataError:
+    fewer = [total for total in range(1, count) if possible[total]][-1:]
+    nearest = f"as {fewer[0]}" if fewer else f"from {sizes[0]} on"
+    return DataError(
+        Code.DATA_MISMATCH,
+        "No sum of the batches that the model was compiled for is this number of samples",
+        got=count,
+        allowed=f"sums of {', '.join(map(str, sizes))}, {nearest}",
+        hint="feed another number of samples, or build with 1 among the batches",
+    )

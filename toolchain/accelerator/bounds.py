@@ -18,16 +18,11 @@ from toolchain.accelerator.rates import is_depthwise, product_cycles
 from toolchain.core.cost import OperationCost
 from toolchain.core.machine import Machine
 from toolchain.program.cost import program_costs
-from toolchain.program.records import (
-    Dequantize,
-    FloatOp,
-    Move,
-    MoveKind,
-    Operation,
-    Program,
-    Quantize,
-)
+from toolchain.program.records import Dequantize, Move, MoveKind, Operation, Program, Quantize
 from toolchain.program.validation import constant_names
+
+_CONVERSIONS = frozenset({Quantize.__name__, Dequantize.__name__})
+"""Kinds of operations between float and integers."""
 
 
 class Engine(StrEnum):
@@ -106,9 +101,7 @@ class ProgramBound:
 def program_bound(program: Program, machine: Machine) -> ProgramBound:
     """Both bounds of a valid program on a machine whose description has no findings."""
     costs = program_costs(program)
-    engines = tuple(
-        _engine(op, cost, machine) for op, cost in zip(program.operations, costs, strict=True)
-    )
+    engines = tuple(engine_of(cost, machine) for cost in costs)
     transferred = _compulsory(program, costs, engines)
     operations = tuple(
         _operation_bound(cost, engine, size, machine)
@@ -134,9 +127,9 @@ def transfer_cycles(size: int, machine: Machine) -> int:
     return math.ceil(size / rate)
 
 
-def _engine(op: Operation, cost: OperationCost, machine: Machine) -> Engine:
+def engine_of(cost: OperationCost, machine: Machine) -> Engine:
     """Who computes an operation: what has float operands or results is left to the host."""
-    if isinstance(op, (FloatOp, Quantize, Dequantize)):
+    if cost.kind.startswith("float ") or cost.kind in _CONVERSIONS:
         return Engine.HOST
     if cost.products is None:
         return Engine.TENSOR if cost.element_steps else Engine.MOVEMENT
@@ -147,15 +140,16 @@ def _engine(op: Operation, cost: OperationCost, machine: Machine) -> Engine:
     return Engine.CONVOLUTION
 
 
+def compute_cycles(cost: OperationCost, machine: Machine) -> int:
+    """Fewest cycles of computing one operation, all engines of the machine at work on it."""
+    engine = engine_of(cost, machine)
+    return _shared(_busy_cycles(cost, engine, machine), engine, machine)
+
+
 def _operation_bound(
     cost: OperationCost, engine: Engine, transfer_bytes: int, machine: Machine
 ) -> OperationBound:
-    busy = 0
-    if engine in (Engine.CONVOLUTION, Engine.TENSOR):
-        if cost.products is None:
-            busy = -(-cost.element_steps // machine.tensor.lanes)
-        else:
-            busy = product_cycles(cost.products, cost.dtype.bits, machine)
+    busy = _busy_cycles(cost, engine, machine)
     return OperationBound(
         name=cost.name,
         kind=cost.kind,
@@ -165,6 +159,15 @@ def _operation_bound(
         compute_cycles=_shared(busy, engine, machine),
         transfer_bytes=transfer_bytes,
     )
+
+
+def _busy_cycles(cost: OperationCost, engine: Engine, machine: Machine) -> int:
+    """Cycles of one engine."""
+    if engine not in (Engine.CONVOLUTION, Engine.TENSOR):
+        return 0
+    if cost.products is None:
+        return -(-cost.element_steps // machine.tensor.lanes)
+    return product_cycles(cost.products, cost.dtype.bits, machine)
 
 
 def _busy(operations: Iterable[OperationBound], engine: Engine) -> int:

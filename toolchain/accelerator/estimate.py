@@ -15,6 +15,7 @@ from toolchain.accelerator.bounds import (
     Engine,
     OperationBound,
     ProgramBound,
+    compute_cycles,
     program_bound,
     transfer_cycles,
 )
@@ -233,7 +234,9 @@ def estimate_cycles(program: Program, bound: ProgramBound) -> CycleEstimate:
     """
     costs = program_costs(program)
     operations = tuple(
-        0 if each.engine is Engine.HOST else _cycles(each, cost, bound.machine)
+        0
+        if each.engine is Engine.HOST
+        else operation_cycles(cost, bound.machine, compulsory=each.transfer_bytes)
         for each, cost in zip(bound.operations, costs, strict=True)
     )
     return CycleEstimate(
@@ -241,14 +244,26 @@ def estimate_cycles(program: Program, bound: ProgramBound) -> CycleEstimate:
     )
 
 
-def _cycles(bound: OperationBound, cost: OperationCost, machine: Machine) -> int:
-    size = bound.transfer_bytes
-    if cost.input_bytes + cost.output_bytes > _on_chip(machine):
-        size = max(size, cost.weight_bytes + cost.input_bytes + cost.output_bytes)
-    busy = max(bound.compute_cycles, transfer_cycles(size, machine))
+def operation_cycles(cost: OperationCost, machine: Machine, *, compulsory: int) -> int:
+    """Estimated cycles of one operation that the machine can do.
+
+    Args:
+        cost: The operation.
+        machine: The model.
+        compulsory: Its part of the bytes that cross the DDR in any schedule.
+    """
+    size = moved_bytes(cost, machine, compulsory=compulsory)
+    busy = max(compute_cycles(cost, machine), transfer_cycles(size, machine))
     if not busy:
         return 0
     return busy + machine.sync_cycles + (machine.ddr.latency_cycles if size else 0)
+
+
+def moved_bytes(cost: OperationCost, machine: Machine, *, compulsory: int) -> int:
+    """Bytes over the DDR: more than the compulsory ones where input and output do not fit."""
+    if cost.input_bytes + cost.output_bytes <= _on_chip(machine):
+        return compulsory
+    return max(compulsory, cost.weight_bytes + cost.input_bytes + cost.output_bytes)
 
 
 def _on_chip(machine: Machine) -> int:

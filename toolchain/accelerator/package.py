@@ -11,6 +11,7 @@ from toolchain.accelerator.container.records import SUFFIX
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolchain.accelerator.partition import Unsupported
     from toolchain.core.machine import Machine
     from toolchain.core.options import CompileOptions
     from toolchain.program.records import Program
@@ -26,8 +27,11 @@ def write_model(
     *,
     name: str,
     options: CompileOptions,
+    limits: Unsupported | None = None,
 ) -> dict[str, str]:
     """Compile a program and those of further input shapes, and write `NAME.tcm`.
+
+    What `limits` gives a reason for goes to a CPU, beside what the kit has no instruction for.
 
     Returns:
         The file written, with what it is.
@@ -42,6 +46,7 @@ def write_model(
         name=name,
         batches=Batches(sizes=options.static_batch_sizes, maximum=options.max_dynamic_batch_size),
         ddr_limit=limit,
+        limits=limits,
     )
     path = folder / f"{name}{SUFFIX}"
     write_container(container, path)

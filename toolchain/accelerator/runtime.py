@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from toolchain.accelerator.batches import composed
 from toolchain.accelerator.container.flow import Layout, input_layouts, read_port, write_port
 from toolchain.accelerator.container.records import (
     Container,
@@ -26,41 +27,6 @@ if TYPE_CHECKING:
     from toolchain.accelerator.isa.code import Probe
     from toolchain.core.dtypes import Array
     from toolchain.core.machine import Machine
-
-
-def composition(batches: Sequence[int], samples: int) -> tuple[int, ...]:
-    """Batches that together make `samples`, the largest first: 9 of (1, 2, 4) is (4, 4, 1).
-
-    A batch is taken only if the rest can be made of batches, too: 4 of (2, 3) is (2, 2).
-
-    Raises:
-        DataError: No sum of batches is `samples`, which must be at least 1.
-    """
-    possible = [True] + [False] * samples
-    for count in range(1, samples + 1):
-        possible[count] = any(batch <= count and possible[count - batch] for batch in batches)
-    if samples < 1 or not possible[samples]:
-        raise _not_composed(batches, samples, possible)
-    found: list[int] = []
-    rest = samples
-    for batch in sorted(set(batches), reverse=True):
-        while rest >= batch and possible[rest - batch]:
-            found.append(batch)
-            rest -= batch
-    return tuple(found)
-
-
-def _not_composed(batches: Sequence[int], samples: int, possible: Sequence[bool]) -> DataError:
-    fewer = [count for count in range(1, max(samples, 0)) if possible[count]][-1:]
-    sums = " + ".join(str(batch) for batch in sorted(set(batches)))
-    return DataError(
-        Code.DATA_SHAPE,
-        "No sum of the batches that the model was compiled for is this number of samples",
-        got=samples,
-        allowed=f"sums of {sums.replace(' + ', ', ')}"
-        + (f", as {fewer[0]}" if fewer else f", from {min(batches)} on"),
-        hint="feed another number of samples, or build with 1 among the batches",
-    )
 
 
 class Runtime:
@@ -116,7 +82,7 @@ class Runtime:
         samples = self._samples(feeds)
         results = []
         begin = 0
-        for batch in composition(self.batches, samples):
+        for batch in composed(samples, self.batches):
             end = begin + batch
             part = {name: _rows(feeds[name], begin, end, samples) for name in feeds}
             values = self._execute(batch, part, layers=False)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import gcd, prod
 
 from toolchain.accelerator.isa.instructions import Copy, Fill, Instruction
-from toolchain.accelerator.isa.operands import View
+from toolchain.accelerator.isa.operands import Space, View
 from toolchain.core.machine import TransferEngine
 
 
@@ -46,6 +46,11 @@ def ddr_traffic(instruction: Instruction, transfer: TransferEngine) -> Traffic:
     if not instruction.target.space.on_chip:
         written = piece_bytes(instruction.target, transfer.burst_bytes)
     return Traffic(read, written) if read or written else NO_TRAFFIC
+
+
+def loads_constants(instruction: Instruction) -> bool:
+    """True for copies of weights and tables from the DDR."""
+    return isinstance(instruction, Copy) and instruction.source.space is Space.CONSTANTS
 
 
 def chip_bytes(instruction: Instruction, transfer: TransferEngine) -> int:

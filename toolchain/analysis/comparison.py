@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from toolchain.analysis.excluded import kept as not_excluded
 from toolchain.analysis.forms import session_form
 from toolchain.analysis.stored import Stored, stored_tensors, undivided
 from toolchain.calibration.ordered import core_count, ordered_map
@@ -19,7 +19,6 @@ from toolchain.core.dtypes import Array
 from toolchain.core.options import CheckOptions, CompareOptions, Metric, Scope
 from toolchain.core.progress import Progress
 from toolchain.core.samples import SampleStore
-from toolchain.errors import Code, ConfigError
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.view import read_view
 from toolchain.numerics.affine import dequantize
@@ -58,7 +57,8 @@ def compare(
     graph = read_view(qdq_model)
     scales = channel_scales(graph)
     everything = tuple(stored_tensors(graph, program))
-    kept = _kept([item.name for item in everything] + [v.name for v in graph.outputs], options)
+    names = [item.name for item in everything] + [v.name for v in graph.outputs]
+    kept = not_excluded(names, options.exclude, "check.exclude")
     stored = tuple(item for item in everything if item.name in kept)
     outputs = tuple(value.name for value in graph.outputs if value.name in kept)
     count = min(options.samples, len(samples))
@@ -141,42 +141,6 @@ class _Forms:
         self.float_model = session_form(float_path, 1)
         self.qdq = session_form(qdq_path, 1, optimize=False)
         self.reference = Interpreter(program, threads=1)
-
-
-def _kept(names: Sequence[str], options: CheckOptions) -> set[str]:
-    """The names that no pattern of `exclude` matches."""
-    left = set(names)
-    for number, text in enumerate(options.exclude):
-        matched = {name for name in names if _pattern(text, number).search(name)}
-        if not matched:
-            raise ConfigError(
-                Code.NO_MATCH,
-                "The pattern matches no tensor",
-                where=f"check.exclude[{number}]",
-                got=text,
-                hint='the report of a build with `check.scope = "layers"` names them all',
-            )
-        left -= matched
-    if not left:
-        raise ConfigError(
-            Code.NO_MATCH,
-            "`check.exclude` leaves nothing to compare",
-            where="check.exclude",
-            got=", ".join(options.exclude),
-        )
-    return left
-
-
-def _pattern(text: str, number: int) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise ConfigError(
-            Code.BAD_VALUE,
-            f"Not a regular expression: {error}",
-            where=f"check.exclude[{number}]",
-            got=text,
-        ) from error
 
 
 class _Worst:

@@ -14,6 +14,8 @@ from toolchain.analysis.layers import Layer
 from toolchain.analysis.stored import undivided
 from toolchain.core.dtypes import Array
 from toolchain.core.options import AnalysisForm, AnalysisMode
+from toolchain.core.runner import Runner
+from toolchain.errors import Code, InternalError
 from toolchain.graph.expose import write_with_outputs
 from toolchain.graph.layers import layer_output, write_layers
 from toolchain.numerics.affine import dequantize, quantize
@@ -42,12 +44,14 @@ class Models:
         qdq_model: The QDQ model.
         program: The integer program.
         layers: The layers that all of them have.
+        machine: The compiled model, which hands out layers; None for none.
     """
 
     float_model: Path
     qdq_model: Path
     program: Program
     layers: Sequence[Layer]
+    machine: Runner | None = None
 
 
 def pair_function(
@@ -57,13 +61,17 @@ def pair_function(
 
     Per layer, each reads what the float model has in front of it, quantized. onnxruntime runs
     without optimizations: what operators mean, not what its kernels make of them. What is returned
-    may be called from several threads; each call uses one.
+    may be called from several threads, but for that of a machine; each call uses one.
     """
     match on, mode:
         case AnalysisForm.QDQ, AnalysisMode.PER_LAYER:
             return _layers_of_qdq(models, folder)
         case AnalysisForm.QDQ, _:
             return _whole_qdq(models, folder)
+        case AnalysisForm.MACHINE, AnalysisMode.END_TO_END if models.machine is not None:
+            return _whole_machine(models, models.machine, folder)
+        case AnalysisForm.MACHINE, _:
+            raise InternalError(Code.INTERNAL, "There is no machine that could be fed so", got=mode)
         case _, AnalysisMode.PER_LAYER:
             return _layers_of_reference(models, folder)
         case _:
@@ -119,6 +127,17 @@ def _whole_reference(models: Models, folder: Path) -> PairFunction:
 
     def pairs(feeds: Mapping[str, Array]) -> Iterator[Pair]:
         values, found = real(feeds), reference.run(feeds, names)
+        for layer in models.layers:
+            yield Pair(layer, values[layer.name], _real(layer, found[layer.tensor]))
+
+    return pairs
+
+
+def _whole_machine(models: Models, machine: Runner, folder: Path) -> PairFunction:
+    real = _float_form(models, folder)
+
+    def pairs(feeds: Mapping[str, Array]) -> Iterator[Pair]:
+        values, found = real(feeds), {**feeds, **machine.run(feeds)}
         for layer in models.layers:
             yield Pair(layer, values[layer.name], _real(layer, found[layer.tensor]))
 

@@ -15,10 +15,11 @@ from toolchain.analysis.totals import BINS, Seen, Totals, seen
 from toolchain.analysis.verdict import findings, summary
 from toolchain.analysis.weights import Weight, stored_weights
 from toolchain.calibration.ordered import core_count, ordered_map
-from toolchain.core.options import AnalysisOptions
+from toolchain.core.options import AnalysisForm, AnalysisOptions
 from toolchain.core.progress import Progress
 from toolchain.core.quant import QuantParams
 from toolchain.core.reports import AnalysisReport, LayerRow
+from toolchain.core.runner import Runner
 from toolchain.core.samples import SampleStore
 from toolchain.graph.view import read_view
 from toolchain.numerics.affine import stored_bounds
@@ -38,6 +39,8 @@ class Subject:
         float_model: The float model, without Q/DQ.
         qdq_model: The QDQ model.
         program: The integer program.
+        machine: The compiled model on its machine, which hands out layers; needed where it is to
+            be analysed.
     """
 
     target: str
@@ -45,6 +48,7 @@ class Subject:
     float_model: Path
     qdq_model: Path
     program: Program
+    machine: Runner | None = None
 
 
 def analyze_precision(
@@ -74,9 +78,11 @@ def analyze_precision(
         qdq_model=subject.qdq_model,
         program=subject.program,
         layers=layers,
+        machine=subject.machine,
     )
     totals = [Totals() for _ in layers]
-    workers = min(threads or core_count(), count)
+    # A machine executes one sample after the other.
+    workers = 1 if options.on is AnalysisForm.MACHINE else min(threads or core_count(), count)
     with TemporaryDirectory(prefix="tc-analyze-") as folder:
         pairs = pair_function(models, options.mode, options.on, Path(folder))
 

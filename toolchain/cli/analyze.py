@@ -32,7 +32,9 @@ def analyze(  # noqa: PLR0913 - one parameter per option
     ] = None,
     on: Annotated[
         str | None,
-        typer.Option(metavar="reference|qdq", help="What is compared with the float model."),
+        typer.Option(
+            metavar="reference|qdq|machine", help="What is compared with the float model."
+        ),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="How many samples are compared.")] = None,
     data: Annotated[

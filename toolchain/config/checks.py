@@ -46,6 +46,14 @@ _DEPENDENTS = (
         for name in ("float_reference", "qdq_reference")
         for metric, options in (("cosine", ("min_cosine",)), ("allclose", ("rtol", "atol")))
     ),
+    *(
+        _Dependent(("check", "compiled"), "level", frozenset(levels), options)
+        for levels, options in (
+            (("cosine",), ("min_cosine",)),
+            (("close",), ("rtol", "atol")),
+            (("close", "equal", "cosine"), ("scope", "exclude")),
+        )
+    ),
 )
 
 
@@ -173,7 +181,7 @@ def idle_options(config: FileConfig) -> Iterator[Idle]:
             record = getattr(record, str(part), None)
         if record is None or getattr(record, rule.decides) in rule.accepts:
             continue
-        wanted = " or ".join(str(value).lower() for value in rule.accepts)
+        wanted = " or ".join(sorted(str(value).lower() for value in rule.accepts))
         for option in rule.options:
             yield Idle(
                 (*rule.table, option),

@@ -25,34 +25,54 @@ class LevelStatus(StrEnum):
     """What came of executing one compiled form."""
 
     EQUAL = "equal"
+    TOLERATED = "tolerated"
     DIFFERENT = "different"
     MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckLevel:
-    """One compiled form against the reference: every layer, bit for bit.
+    """One compiled form against the reference, in one batch of one group of input shapes.
 
     Attributes:
         runner: What executed it.
-        status: What came of it.
+        status: What came of it: equal to the bit, different as far as `check.compiled` tolerates
+            it, or different.
         required: True if the check is incomplete without it.
+        demand: What `check.compiled` asks of it.
+        group: Number of the input shapes.
+        batch: Samples executed at once.
         samples: Samples compared.
-        tensors: Tensors compared of each.
+        tensors: Tensors compared of each run.
         elements: Elements compared, of all samples.
-        first: The first tensor that differs, in the order of the program, explained; the reference
-            is "a". None for none.
+        different: Those that differ, up to the first that is not tolerated.
+        first: The first tensor that is not tolerated, in the order of the program, explained; the
+            reference is "a". None for none.
+        failed: What was measured of it.
         missing: Why it was not executed.
     """
 
     runner: str
     status: LevelStatus
     required: bool
+    demand: str = "equal"
+    group: int = 0
+    batch: int = 1
     samples: int = 0
     tensors: int = 0
     elements: int = 0
+    different: int = 0
     first: Divergence | None = None
+    failed: CheckRow | None = None
     missing: tuple[Problem, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The runner, with group and batch where they are not the first."""
+        parts = [self.runner]
+        parts += [f"group {self.group}"] if self.group else []
+        parts += [f"batch {self.batch}"] if self.batch > 1 else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from toolchain.core.reports import AnalysisReport
 from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, ConfigError, DataError
 from toolchain.graph.inputs import input_specs
+from toolchain.pipeline.machines import opened_machine, request_of
 from toolchain.pipeline.published import Published, find_published
 from toolchain.pipeline.stages.quantize import without_qdq
 from toolchain.pipeline.stages.samples import options_by_input
@@ -50,7 +51,8 @@ def analyze(
         build: A target's folder that a build published, or the output folder of several targets.
         mode: "per_layer" feeds every layer what the float model has there, "end_to_end" lets errors
             accumulate.
-        on: "reference" for the integer program, "qdq" for the QDQ model in onnxruntime.
+        on: "reference" for the integer program, "qdq" for the QDQ model in onnxruntime, "machine"
+            for the compiled model on a simulator of the target's machine, from end to end.
         samples: How many samples are compared.
         data: Where they are; input name to path where the model has several inputs.
         progress: Shows how far the work is; None shows nothing.
@@ -118,16 +120,29 @@ def _analyze(
     with TemporaryDirectory(prefix="tc-analyze-") as text:
         folder = Path(text)
         float_model, _ = without_qdq(published.optimized, folder)
-        subject = Subject(
-            target=f"{published.target}.failed" if published.failed else published.target,
+        program = load_program(published.folder, published.program)
+        request = request_of(
+            folder=published.folder,
+            files=dict.fromkeys(published.files, ""),
+            program=program,
+            name=published.program,
+            target=manager.targets()[published.target].spec,
             platform=published.platform,
-            float_model=float_model,
-            qdq_model=published.qdq,
-            program=load_program(published.folder, published.compared_program),
+            layers=True,
+            scratch=folder,
         )
-        store = _samples(published, options, chosen, manager, folder / "samples", progress)
-        threads = options.calibration.threads
-        return analyze_precision(subject, store, chosen, threads=threads, progress=progress)
+        with opened_machine(chosen, manager, request, published.target) as machine:
+            subject = Subject(
+                target=f"{published.target}.failed" if published.failed else published.target,
+                platform=published.platform,
+                float_model=float_model,
+                qdq_model=published.qdq,
+                program=load_program(published.folder, published.compared_program),
+                machine=machine,
+            )
+            store = _samples(published, options, chosen, manager, folder / "samples", progress)
+            threads = options.calibration.threads
+            return analyze_precision(subject, store, chosen, threads=threads, progress=progress)
 
 
 def _samples(

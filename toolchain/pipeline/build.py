@@ -31,7 +31,7 @@ from toolchain.pipeline.digests import source_digest
 from toolchain.pipeline.integrity import file_digest
 from toolchain.pipeline.names import require_names
 from toolchain.pipeline.processors import processors_of
-from toolchain.pipeline.publish import publish
+from toolchain.pipeline.publish import ReportTexts, publish
 from toolchain.pipeline.stages import (
     analyze,
     check,
@@ -42,13 +42,17 @@ from toolchain.pipeline.stages import (
 )
 from toolchain.pipeline.stages.labelled import labelled_samples
 from toolchain.pipeline.stages.samples import require_sources
+from toolchain.pipeline.study import build_study
 from toolchain.pipeline.surgery import with_surgery
 from toolchain.pipeline.tampering import verify_inputs
 from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
 from toolchain.quantization.roles import check_types
+from toolchain.render.machine.tables import study_data
+from toolchain.render.machine.text import machine_blocks
 from toolchain.render.markdown import build_page
+from toolchain.render.report_page import report_page
 
 StageFunction = Callable[[BuildContext, BuildState], BuildState]
 
@@ -156,7 +160,13 @@ def _build_target(
         diagnostics=state.diagnostics,
         cached=(),
     )
-    files = publish(context, state, resolved, page=build_page(result))
+    study = build_study(context, state)
+    report = ReportTexts(
+        text=build_page(result, () if study is None else machine_blocks(study)),
+        page=report_page(result, study),
+        machine=None if study is None else study_data(study),
+    )
+    files = publish(context, state, resolved, report)
     return replace(result, files=files, cached=state.cached)
 
 

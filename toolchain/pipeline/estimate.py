@@ -232,7 +232,8 @@ class _Run:
         models = {
             platform.name: _costs(program, model, platform, operators=operators)
             for platform in platforms
-            if (model := self._manager.cost_model(target, platform.name)) is not None
+            if not platform.machines
+            and (model := self._manager.cost_model(target, platform.name)) is not None
         }
         return ProgramEstimate(
             target=target,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,9 +15,9 @@ import numpy as np
 from toolchain.calibration.prepare import SampleRequest, prepare_samples
 from toolchain.calibration.sources import Selection
 from toolchain.core.dtypes import Array
-from toolchain.core.options import InputOptions
+from toolchain.core.options import InputOptions, Layout
 from toolchain.core.progress import SilentProgress
-from toolchain.core.samples import SampleStore
+from toolchain.core.samples import InputSpec, SampleStore
 from toolchain.errors import Code, ConfigError, DataError, Problem
 from toolchain.graph.inputs import input_specs
 from toolchain.pipeline.published import Published
@@ -24,6 +26,8 @@ from toolchain.plugin.manager import PluginManager
 
 Sample: TypeAlias = str | Path | Array
 """A file that holds one sample, or the sample itself."""
+IMAGE_RANK = 4
+"""Dimensions of an input that images are fed to."""
 
 
 def named_samples(published: Published, words: Sequence[str]) -> dict[str | None, list[Sample]]:
@@ -103,6 +107,7 @@ def prepare(
     manager: PluginManager,
     *,
     preprocess: bool = True,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> SampleStore:
     """The samples as model inputs, preprocessed as the build's samples were.
 
@@ -112,12 +117,16 @@ def prepare(
         scratch: Takes the model inputs.
         manager: Knows the readers and preprocessors.
         preprocess: False feeds arrays as they are.
+        shapes: Shapes of inputs that are not the model's own; images are resized and cropped in
+            proportion.
 
     Raises:
         DataError: Samples do not exist, cannot be read, or do not fit the model input.
     """
-    specs = input_specs(published.optimized, ())
-    options = options_by_input(specs, published.inputs)
+    own = input_specs(published.optimized, ())
+    options = options_by_input(own, published.inputs)
+    specs = tuple(replace(s, shape=(shapes or {}).get(s.name, s.shape)) for s in own)
+    options = tuple(map(_in_proportion, options, own, specs))
     if not preprocess:
         options = tuple(InputOptions(preprocess="array") for _ in specs)
     sources = {}
@@ -138,6 +147,28 @@ def prepare(
             tuple(manager.preprocessors().values()),
             SilentProgress(),
         )
+
+
+def _in_proportion(options: InputOptions, own: InputSpec, other: InputSpec) -> InputOptions:
+    """How an input is fed in another shape: each extent in pixels grows as the model's does.
+
+    One number for the short side grows as the side does that grows most, so that a crop still fits.
+    """
+    if own.shape == other.shape or len(own.shape) != IMAGE_RANK:
+        return options
+    first = 2 if options.layout is Layout.NCHW else 1
+    ratios = [Fraction(other.shape[k], own.shape[k]) for k in (first, first + 1)]
+    resize, crop = options.resize, options.crop
+    if isinstance(resize, int):
+        resize = math.ceil(resize * max(ratios))
+    elif resize is not None:
+        resize = _scaled(resize, ratios)
+    return replace(options, resize=resize, crop=None if crop is None else _scaled(crop, ratios))
+
+
+def _scaled(size: tuple[int, int], ratios: Sequence[Fraction]) -> tuple[int, int]:
+    height, width = (math.ceil(n * ratio) for n, ratio in zip(size, ratios, strict=True))
+    return height, width
 
 
 def _list_file(folder: Path, samples: Sequence[Sample]) -> Path:

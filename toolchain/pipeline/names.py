@@ -7,15 +7,18 @@ from collections.abc import Iterator, Mapping
 from toolchain.core.lookup import unknown_name
 from toolchain.core.options import BuildOptions
 from toolchain.errors import ConfigError
+from toolchain.pipeline.machines import require_machine
 from toolchain.plugin.manager import PluginManager
 
 
 def require_names(options: BuildOptions, manager: PluginManager) -> None:
-    """Make sure that passes, range methods and algorithms asked for exist.
+    """Make sure that passes, range methods, algorithms and machines asked for exist.
 
     Raises:
         ConfigError: Names that no plugin provides; all of them.
     """
+    if options.analysis.enabled:
+        require_machine(options.analysis, manager, options.target)
     problems = [
         unknown_name(records, name, kind, where)
         for records, name, kind, where in _asked(options, manager)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,43 @@ from toolchain.pipeline.workspace import FAILED, MANIFEST
 from toolchain.render.jsonout import dumps
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTexts:
+    """The report of a build.
+
+    Attributes:
+        text: To read, in Markdown.
+        page: The same as HTML, with pictures.
+        machine: What a model of the machine says of the compiled model; None where there is none.
+    """
+
+    text: str
+    page: str
+    machine: Mapping[str, object] | None
+
+
 def publish(
-    context: BuildContext, state: BuildState, resolved: ResolvedConfig, *, page: str
+    context: BuildContext, state: BuildState, resolved: ResolvedConfig, report: ReportTexts
 ) -> tuple[FileRow, ...]:
     """Put the state's files, the reports and the manifest into the target's folder, all or nothing.
 
-    `page` is the report to read, in Markdown. All bytes but those of `config.json` follow from the
-    bytes that went in: no path, no time and no number of threads is among them. A failed check goes
-    to `TARGET.failed` and leaves an earlier result alone.
+    All bytes but those of `config.json` follow from the bytes that went in: no path, no time and no
+    number of threads is among them. A failed check goes to `TARGET.failed` and leaves an earlier
+    result alone.
     """
     passed = state.check_report is None or state.check_report.passed
     target = context.options.target
     name = target if passed else f"{target}{FAILED}"
     with context.workspace.scratch() as folder:
         files = dict(state.files)
-        for file, (text, what) in {
-            "report.md": (page, "report to read"),
-            "report.json": (_report(state), "report to process"),
+        for file, (content, what) in {
+            "report.md": (report.text, "report to read"),
+            "report.html": (report.page, "the same with pictures, for a browser"),
+            "report.json": (_report(state, report.machine), "report to process"),
             "config.json": (dump(resolved), "resolved config with the origin of every value"),
         }.items():
-            (folder / file).write_text(text, encoding="utf-8")
+            # Names in files of others may hold what UTF-8 cannot say.
+            (folder / file).write_text(content, encoding="utf-8", errors="backslashreplace")
             files[file] = (folder / file, what)
         manifest = folder / MANIFEST
         manifest.write_text(_manifest(context, state, files), encoding="utf-8")
@@ -52,7 +70,7 @@ def publish(
     )
 
 
-def _report(state: BuildState) -> str:
+def _report(state: BuildState, machine: Mapping[str, object] | None) -> str:
     reports = {
         "optimize": state.optimize_report,
         "calibration": state.calibration_report,
@@ -62,7 +80,7 @@ def _report(state: BuildState) -> str:
         "check": state.check_report,
         "accuracy": state.accuracy_report,
     }
-    return dumps(reports) + "\n"
+    return dumps(reports if machine is None else {**reports, "machine": machine}) + "\n"
 
 
 def _manifest(context: BuildContext, state: BuildState, files: dict[str, tuple[Path, str]]) -> str:

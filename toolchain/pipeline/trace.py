@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.accelerator.bounds import program_bound
 from toolchain.accelerator.container.file import read_container
-from toolchain.accelerator.container.records import SUFFIX, Container, MachineSegment, Variant
-from toolchain.accelerator.cycles.model import timeline
-from toolchain.accelerator.cycles.summary import Summary, summarise
+from toolchain.accelerator.container.records import SUFFIX
 from toolchain.accelerator.cycles.trace import trace_text
-from toolchain.accelerator.simulator.verify import verify
 from toolchain.core.reports import FileRow
 from toolchain.errors import Code, CompileError, ConfigError
 from toolchain.pipeline.published import Published, open_published
+from toolchain.pipeline.study import machine_study
 from toolchain.plugin.machine_runner import machine_named
 from toolchain.plugin.manager import PluginManager
 from toolchain.program.serialize import load_program
@@ -24,9 +21,7 @@ from toolchain.render.machine.page import machine_page
 from toolchain.render.machine.text import machine_text
 
 if TYPE_CHECKING:
-    from toolchain.accelerator.bounds import ProgramBound
-    from toolchain.accelerator.cycles.records import Timeline
-    from toolchain.accelerator.isa.code import Code as MachineCode
+    from toolchain.accelerator.cycles.summary import Summary
     from toolchain.core.machine import Machine
 
 TRACE, PAGE, TEXT = "trace.json", "index.html", "index.md"
@@ -73,7 +68,7 @@ def trace(request: TraceRequest) -> TraceReport:
     """Time a compiled model, and write a trace and a page with pictures.
 
     Times are those of a model of the machine; what a CPU computes between the machine's segments is
-    not in them. The lower bound is given for a batch of one sample of the model's own shapes.
+    not in them. Lower bounds are given for the model's own shapes.
 
     Raises:
         ConfigError: No build published the folder, or there is no such batch or group.
@@ -81,30 +76,42 @@ def trace(request: TraceRequest) -> TraceReport:
             that leaves everything to the CPU or whose code the machine cannot execute.
     """
     published = open_published(request.folder)
-    container = read_container(_container_file(published))
-    machine = _machine(published, container)
-    variants = _variants(container, request.group)
-    batch = min(variants) if request.batch is None else request.batch
-    _check("batch", batch, variants)
-    runs = {size: _run(one, machine, request.ddr_limit) for size, one in variants.items()}
-    bound = None
-    if (request.group, request.ddr_limit) == (0, None) and 1 in runs:
-        bound = program_bound(load_program(published.folder, published.program), machine)
-    summaries = {size: _summary(run, size, bound) for size, run in runs.items()}
-    ordered = tuple(summaries.values())
-    timelines = [found for _, found in runs[batch]]
+    path = _container_file(published)
+    container = read_container(path)
+    machines = _machines(published)
+    groups = sorted({each.group for each in container.variants})
+    _check("group", request.group, groups)
+    sizes = sorted(each.batch for each in container.variants if each.group == request.group)
+    batch = sizes[0] if request.batch is None else request.batch
+    _check("batch", batch, sizes)
+    study = machine_study(
+        container,
+        load_program(published.folder, published.program),
+        machine_named(container.machine, machines, str(path)),
+        group=request.group,
+        batch=batch,
+        ddr_limit=request.ddr_limit,
+        machines=machines,
+    )
+    if study.shown is None:
+        raise CompileError(
+            Code.PACKAGE_INVALID,
+            "The compiled model leaves everything to the CPU",
+            where=f"batch {batch}",
+            hint="report.md says why, operation by operation",
+        )
     texts = {
-        TRACE: trace_text(timelines, name=container.name),
-        PAGE: machine_page(container.name, runs[batch], summaries[batch], ordered),
-        TEXT: machine_text(container.name, summaries[batch], ordered),
+        TRACE: trace_text([found for _, found in study.segments], name=container.name),
+        PAGE: machine_page(study),
+        TEXT: machine_text(study),
     }
     destination = request.destination or published.folder.with_name(
         f"{published.folder.resolve().name}.trace"
     )
     return TraceReport(
         name=container.name,
-        shown=summaries[batch],
-        variants=ordered,
+        shown=study.shown,
+        variants=study.variants,
         files=_write(destination, texts),
     )
 
@@ -122,19 +129,13 @@ def _container_file(published: Published) -> Path:
     )
 
 
-def _machine(published: Published, container: Container) -> Machine:
+def _machines(published: Published) -> tuple[Machine, ...]:
     manager = PluginManager.load()
     manager.require_targets([published.target])
     targets = manager.targets()
     _check("target", published.target, targets)
-    chip = targets[published.target].spec.on(published.platform).platforms[0]
-    return machine_named(container.machine, chip.machines, str(_container_file(published)))
-
-
-def _variants(container: Container, group: int) -> Mapping[int, Variant]:
-    """All batches of a group, rising."""
-    _check("group", group, sorted({each.group for each in container.variants}))
-    return {each.batch: each for each in container.variants if each.group == group}
+    (chip,) = targets[published.target].spec.on(published.platform).platforms
+    return chip.machines
 
 
 def _check(what: str, asked: object, there: Collection[object]) -> None:
@@ -146,30 +147,6 @@ def _check(what: str, asked: object, there: Collection[object]) -> None:
             got=asked,
             allowed=", ".join(map(str, there)),
         )
-
-
-def _run(
-    variant: Variant, machine: Machine, ddr_limit: int | None
-) -> list[tuple[MachineCode, Timeline]]:
-    """Every segment of the machine, and its times."""
-    found = [each.code for each in variant.segments if isinstance(each, MachineSegment)]
-    if not found:
-        raise CompileError(
-            Code.PACKAGE_INVALID,
-            "The compiled model leaves everything to the CPU",
-            where=f"batch {variant.batch}",
-            hint="report.md says why, operation by operation",
-        )
-    for code in found:
-        verify(code, machine)
-    return [(code, timeline(code, machine, ddr_limit=ddr_limit)) for code in found]
-
-
-def _summary(
-    run: Sequence[tuple[MachineCode, Timeline]], batch: int, bound: ProgramBound | None
-) -> Summary:
-    timelines = [found for _, found in run]
-    return summarise(timelines, batch=batch, bound=bound if batch == 1 else None)
 
 
 def _write(destination: Path, texts: Mapping[str, str]) -> tuple[FileRow, ...]:

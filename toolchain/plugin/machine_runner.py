@@ -1,30 +1,29 @@
-"""Compiled models of machines, executed: every layer of one sample, and every batch."""
+"""Compiled models of machines, executed: outputs, or every layer, of one group of input shapes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from toolchain.accelerator.container.records import SUFFIX
-from toolchain.errors import CheckFailed, Code, CompileError, InternalError, Problem
-from toolchain.plugin.runners import RunnerDef, RunnerRequest
+from toolchain.errors import Code, CompileError, InternalError, Problem
+from toolchain.plugin.runners import CompiledForm, RunnerDef, RunnerRequest
 
 if TYPE_CHECKING:
     from toolchain.accelerator.runtime import Runtime
     from toolchain.core.dtypes import Array
     from toolchain.core.machine import Machine
     from toolchain.core.runner import Runner
+    from toolchain.program.records import Program, Tensor
 
 
 def machine_runner(name: str, targets: tuple[str, ...]) -> RunnerDef:
     """A runner of NAME.tcm of `targets`: its code on the simulator of the machine.
 
-    One sample is executed. Where layers are asked for, as checks do, every further batch of the
-    same input shapes executes the sample as often as it has samples, and each has to come out
-    alike.
+    Outputs are those of any number of samples that batches make up. Layers are those of as many
+    samples as one batch has, and are then the tensors of `batched(program, ...)`.
 
     Example:
         @hookimpl
@@ -37,7 +36,9 @@ def machine_runner(name: str, targets: tuple[str, ...]) -> RunnerDef:
         open=_open,
         missing=_missing,
         targets=targets,
+        emulated=True,
         required=True,
+        form=CompiledForm.MACHINE,
     )
 
 
@@ -49,7 +50,7 @@ def _open(request: RunnerRequest) -> Iterator[Runner]:
     path = request.folder / f"{request.name}{SUFFIX}"
     container = read_container(path)
     machine = machine_named(container.machine, request.machines, str(path))
-    yield _Model(request, Runtime(container, machine))
+    yield _Model(request, Runtime(container, machine, request.group))
 
 
 def machine_named(name: str, machines: Collection[Machine], where: str) -> Machine:
@@ -81,7 +82,7 @@ def _missing(files: Collection[str]) -> tuple[Problem, ...]:
 
 
 class _Model:
-    """A compiled model that executes samples, one or as many as a batch has."""
+    """A compiled model that executes samples, one or several at once."""
 
     def __init__(self, request: RunnerRequest, runtime: Runtime) -> None:
         self._program = request.program
@@ -94,43 +95,36 @@ class _Model:
         return self._runtime.batches
 
     def run(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Outputs, and layers of one sample where they were asked for.
+        """Outputs, and layers where they were asked for.
 
         Raises:
-            CheckFailed: With layers: a sample of a larger batch comes out differently.
             InternalError: A layer cannot be seen, or has another form than in the program.
         """
         if not self._layers:
             return self._runtime.run(feeds)
         values = self._runtime.trace(feeds)
-        for name in self._program.written:
-            self._check_form(name, values.get(name))
-        for batch in self._runtime.batches:
-            if batch > 1:
-                self._check_batch(batch, feeds, values)
+        program = self._of(feeds)
+        for name in program.written:
+            _check_form(program.tensors[name], values.get(name))
         return values
 
-    def _check_form(self, name: str, array: Array | None) -> None:
-        tensor = self._program.tensors[name]
-        expected = f"{tensor.dtype.numpy} {tensor.shape}"
-        found = "nothing" if array is None else f"{array.dtype} {array.shape}"
-        if found != expected:
-            message = "The machine shows another tensor than the program has"
-            raise InternalError(Code.INTERNAL, message, where=name, got=found, allowed=expected)
+    def _of(self, feeds: Mapping[str, Array]) -> Program:
+        """The program of as many samples as are fed."""
+        from toolchain.program.batched import batched
 
-    def _check_batch(
-        self, batch: int, feeds: Mapping[str, Array], values: Mapping[str, Array]
-    ) -> None:
-        """Execute the sample `batch` times at once, and compare each with the one alone."""
-        found = self._runtime.run(
-            {name: np.concatenate([array] * batch) for name, array in feeds.items()}
+        name, array = next(iter(feeds.items()))
+        extents = self._program.tensors[name].shape
+        return batched(self._program, array.size // math.prod(extents))
+
+
+def _check_form(tensor: Tensor, array: Array | None) -> None:
+    expected = f"{tensor.dtype.numpy} {tensor.shape}"
+    found = "nothing" if array is None else f"{array.dtype} {array.shape}"
+    if found != expected:
+        raise InternalError(
+            Code.INTERNAL,
+            "The machine shows another tensor than the program has",
+            where=tensor.name,
+            got=found,
+            allowed=expected,
         )
-        for name in self._program.outputs:
-            expected = np.concatenate([values[name]] * batch)
-            if found[name].shape != expected.shape or found[name].tobytes() != expected.tobytes():
-                raise CheckFailed(
-                    Code.CHECK_FAILED,
-                    "A sample comes out differently in a batch than alone",
-                    where=name,
-                    got=f"batch {batch}",
-                )

@@ -38,7 +38,8 @@ class Malformed(Exception):  # noqa: N818 - never leaves this floor
     """A JSON value that does not fit; the message says where, what was found and allowed."""
 
     def __init__(self, where: str, got: object, allowed: str) -> None:
-        super().__init__(f"{where}: got {str(got)[:80]!r}, allowed: {allowed}")
+        self.where, self.got, self.allowed = where, str(got)[:80], allowed
+        super().__init__(f"{where}: got {self.got!r}, allowed: {allowed}")
 
 
 def encode_record(record: object) -> dict[str, Json]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from toolchain.core.reports import AnalysisReport, LayerRow
     from toolchain.render.tables import Table
 
-_FORMS = {"reference": "integer reference", "qdq": "QDQ model"}
+_FORMS = {"reference": "integer reference", "qdq": "QDQ model", "machine": "machine"}
 _MODES = {"per_layer": "each layer fed by the float model", "end_to_end": "from end to end"}
 
 

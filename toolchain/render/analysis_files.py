@@ -23,7 +23,7 @@ FILES: Mapping[str, str] = {
 """What is written, each file with what it is."""
 
 _MODES = {"per_layer": "PerLayer", "end_to_end": "EndToEnd"}
-_FORMS = {"reference": "Reference", "qdq": "QDQ"}
+_FORMS = {"reference": "Reference", "qdq": "QDQ", "machine": "NPUBackend"}
 
 
 def analysis_files(report: AnalysisReport) -> dict[str, str]:

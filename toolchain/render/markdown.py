@@ -9,6 +9,8 @@ from toolchain.render.sections import accuracy_line, sections
 from toolchain.render.tables import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolchain.core.diagnostics import Diagnostic
     from toolchain.render.results import TargetResult
     from toolchain.render.tables import Table
@@ -31,8 +33,11 @@ def table(shown: Table) -> str:
     return "\n".join(lines)
 
 
-def build_page(result: TargetResult) -> str:
-    """The report of one target's build: a heading per stage, its lines as a list, its tables."""
+def build_page(result: TargetResult, machine: Sequence[str] = ()) -> str:
+    """The report of one target's build: a heading per stage, its lines as a list, its tables.
+
+    `machine` are blocks about the machine that it was compiled for, which come behind the stages.
+    """
     blocks = [f"# {escape(f'{result.target} ({result.platform})')}"]
     for section in sections(result):
         blocks.append(f"## {escape(section.stage)} ({section.status})")
@@ -40,6 +45,7 @@ def build_page(result: TargetResult) -> str:
         blocks += [table(one) for one in (*section.tables, *section.appendix)]
     if result.accuracy is not None:
         blocks += ["## accuracy", escape(accuracy_line(result.accuracy))]
+    blocks += machine
     shown = worth_showing(result.diagnostics, everything=True)
     if shown:
         blocks += ["## diagnostics", "\n".join(_diagnostic(one) for one in shown)]

@@ -202,16 +202,21 @@ def _analyze(result: TargetResult) -> Section | None:
 def _executed(level: CheckLevel) -> str:
     if level.status is LevelStatus.MISSING:
         reasons = "; ".join(problem.message for problem in level.missing)
-        return f"{level.runner}: not executed ({reasons})"
+        return f"{level.name}: not executed ({reasons})"
     scale = f"{plural(level.tensors, 'tensor')}, {plural(level.samples, 'sample')}"
     if level.status is LevelStatus.EQUAL:
-        return f"{level.runner}: {level.elements} elements equal to the reference ({scale})"
-    return f"{level.runner}: differs from the reference ({scale})"
+        return f"{level.name}: {level.elements} elements equal to the reference ({scale})"
+    if level.status is LevelStatus.TOLERATED:
+        return (
+            f"{level.name}: {level.different} of {level.elements} elements differ from the "
+            f"reference, and it is {level.demand} as asked ({scale})"
+        )
+    return f"{level.name}: differs from the reference ({scale})"
 
 
 def _parting(level: CheckLevel) -> Iterator[str]:
     if level.first is not None:
-        yield f"A is the reference, B is {level.runner}"
+        yield f"A is the reference, B is {level.name}"
         yield from divergence_lines(level.first)
 
 

@@ -80,7 +80,7 @@ def runner_problems(built: KitBuild) -> Iterator[str]:
     for level in () if check is None else check.levels:
         if level.first is not None:
             yield (
-                f"{level.runner}: differs from the reference first in {level.first.tensor}, in "
+                f"{level.name}: differs from the reference first in {level.first.tensor}, in "
                 f"{level.first.different} of {level.first.elements} elements"
             )
 

@@ -49,15 +49,31 @@ def test_a_batch_that_is_only_as_fast_does_not_pay():
         # Greedily 4 + 1 + 1 where there is 1, and 3 + 3 where there is not.
         (6, (1, 3, 4), (4, 1, 1)),
         (6, (3, 4), (3, 3)),
+        (3, (1,), (1, 1, 1)),
+        (7, (4, 2, 1), (4, 2, 1)),
+        (6, (2,), (2, 2, 2)),
+        (4, (2, 3), (2, 2)),
+        (7, (2, 3), (3, 2, 2)),
+        (9, (8, 1), (8, 1)),
     ],
 )
 def test_other_batches_are_made_up_of_these(count, sizes, expected):
     assert composed(count, sizes) == expected
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(3, (2, 4)), (5, (3, 4)), (1, (2,)), (0, (1,))])
-def test_what_cannot_be_made_up_is_refused(count, sizes):
+@pytest.mark.parametrize(
+    ("count", "sizes", "allowed"),
+    [
+        (3, (4, 2), "sums of 2, 4, as 2"),
+        (5, (3, 4), "sums of 3, 4, as 4"),
+        (13, (4, 6), "sums of 4, 6, as 12"),
+        (1, (2,), "sums of 2, from 2 on"),
+        (0, (1, 2), "sums of 1, 2, from 1 on"),
+    ],
+)
+def test_what_cannot_be_made_up_is_refused(count, sizes, allowed):
     with pytest.raises(DataError) as caught:
         composed(count, sizes)
     (problem,) = caught.value.problems
     assert (problem.code, problem.got) == (Code.DATA_MISMATCH, str(count))
+    assert problem.allowed == allowed

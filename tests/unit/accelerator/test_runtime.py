@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from toolchain.accelerator.container.records import Container, MachineSegment, Variant
-from toolchain.accelerator.runtime import Runtime, composition
+from toolchain.accelerator.runtime import Runtime
 from toolchain.core.dtypes import Array
 from toolchain.core.machine import Machine
 from toolchain.errors import CompileError, ConfigError, DataError, InternalError
@@ -17,39 +17,6 @@ from toolchain.testing.containers import sample_container
 X = np.array([[1, -2, 3], [0.6, -0.6, 100], [4, 5, 6]], np.float32)
 # q: 2 -4 6 | 1 -1 127 | 8 10 12; h: 1 -2 3 | 0 -1 63 | 4 5 6
 Y = np.array([[10.5, 19, 31.5], [10, 19.5, 61.5], [12, 22.5, 33]], np.float32)
-
-
-@pytest.mark.parametrize(
-    ("batches", "samples", "expected"),
-    [
-        ((1, 2, 4), 9, (4, 4, 1)),
-        ((1, 2, 4), 3, (2, 1)),
-        ((1,), 3, (1, 1, 1)),
-        ((4, 2, 1), 7, (4, 2, 1)),
-        ((2,), 6, (2, 2, 2)),
-        ((2, 3), 4, (2, 2)),
-        ((2, 3), 7, (3, 2, 2)),
-        ((8, 1), 9, (8, 1)),
-    ],
-)
-def test_composition(batches: tuple[int, ...], samples: int, expected: tuple[int, ...]) -> None:
-    assert composition(batches, samples) == expected
-
-
-@pytest.mark.parametrize(
-    ("batches", "samples", "allowed"),
-    [
-        ((2,), 3, "sums of 2, as 2"),
-        ((4, 6), 13, "sums of 4, 6, as 12"),
-        ((4,), 3, "sums of 4, from 4 on"),
-        ((1, 2), 0, "sums of 1, 2, from 1 on"),
-    ],
-)
-def test_what_cannot_be_composed(batches: tuple[int, ...], samples: int, allowed: str) -> None:
-    with pytest.raises(DataError) as caught:
-        composition(batches, samples)
-    (problem,) = caught.value.problems
-    assert (problem.got, problem.allowed) == (str(samples), allowed)
 
 
 @pytest.mark.parametrize("batches", [(1,), (1, 2), (3,), (2, 1)])

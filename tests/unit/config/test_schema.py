@@ -43,6 +43,7 @@ def test_every_leaf_of_every_record_is_listed():
         "analysis": options.AnalysisOptions,
         "check.float_reference": options.CompareOptions,
         "check.qdq_reference": options.CompareOptions,
+        "check.compiled": options.CompiledCheckOptions,
     }
     expected = {
         f"{path}.{field.name}"

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from toolchain.accelerator.batches import composed
 from toolchain.accelerator.container.file import encode_container
 from toolchain.accelerator.container.records import Container, HostSegment, MachineSegment
 from toolchain.accelerator.container.sections import MAX_UNPACKED_BYTES, VERSION
 from toolchain.accelerator.isa.encoding import encode
 from toolchain.accelerator.isa.operands import MAX_RANK
-from toolchain.accelerator.runtime import composition
 from toolchain.testing.containers import sample_container
 
 PAGE = (Path(__file__).parents[3] / "docs" / "container.md").read_text(encoding="utf-8")
@@ -122,4 +122,4 @@ def test_the_numbers_of_the_page() -> None:
 )
 def test_compositions_of_the_page(batches: tuple[int, ...], samples: int, said: str) -> None:
     assert said in PAGE
-    assert " + ".join(str(batch) for batch in composition(batches, samples)) == said
+    assert " + ".join(str(batch) for batch in composed(samples, batches)) == said

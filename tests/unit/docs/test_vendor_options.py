@@ -32,7 +32,7 @@ PAGE = ROOT / "docs" / "vendor-options.md"
 HEADER = ["theirs", "here", "what differs"]
 LATER = {"NPU compilation", "quantization algorithms", "config importers"}
 """The topics under which something may be missing."""
-FILE = re.compile(r"[\w.]+\.(onnx|json|md|txt|mmd|bin)")
+FILE = re.compile(r"[\w.]+\.(onnx|json|md|txt|mmd|bin|tcm|xmodel)")
 OPTION = re.compile(r"[a-z][a-z_0-9*]*(\.[a-z_0-9*]+)*")
 
 

@@ -108,7 +108,8 @@ def test_the_fewest_samples_are_shown_and_all_batches_compared(folder: Path) -> 
     assert report.variants[1].cycles == 8 + 80 + 40 + 80 + 2 * latency + 2 * sync
     # 256 + 640 + 640 bytes at 34133 / 732, which is 46.6; 32 of the engine are fewer.
     assert report.shown.bound_cycles == 48
-    assert report.variants[1].gap is None
+    # 256 + 2560 + 2560 bytes at 32 per cycle.
+    assert report.variants[1].bound_cycles == 168
     assert [row.path for row in report.files] == [
         folder.with_name("npu.trace") / "trace.json",
         folder.with_name("npu.trace") / "index.html",
@@ -128,7 +129,8 @@ def test_another_batch_with_less_bandwidth(folder: Path, tmp_path: Path) -> None
     machine = report.shown.machine
     waits = 2 * machine.ddr.latency_cycles + 2 * machine.sync_cycles
     assert report.shown.cycles == 128 + 1280 + 40 + 1280 + waits
-    assert report.shown.bound_cycles is None
+    # 256 + 2560 + 2560 bytes at 2 per cycle.
+    assert report.shown.bound_cycles == 2688
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "index.html", "index.md", "trace.json",
     ]  # fmt: skip

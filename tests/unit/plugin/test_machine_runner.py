@@ -11,6 +11,7 @@ import pytest
 
 from toolchain.accelerator.container.file import write_container
 from toolchain.accelerator.container.records import Container, HostSegment
+from toolchain.analysis.lockstep import compare_in_lockstep
 from toolchain.core.dtypes import DType
 from toolchain.core.machine import (
     ConvolutionEngine,
@@ -21,8 +22,10 @@ from toolchain.core.machine import (
     TensorEngine,
     TransferEngine,
 )
+from toolchain.core.options import CompiledCheckOptions, Scope
 from toolchain.core.quant import Rounding
-from toolchain.errors import CheckFailed, CompileError, InternalError, ToolchainError
+from toolchain.core.runner import BatchRunner
+from toolchain.errors import CompileError, InternalError, ToolchainError
 from toolchain.plugin.machine_runner import machine_runner
 from toolchain.plugin.runners import RunnerRequest
 from toolchain.program.interpreter import Interpreter
@@ -120,15 +123,39 @@ def biased(container: Container, batch: int) -> Container:
     return replace(container, variants=tuple(variants))
 
 
-@pytest.mark.parametrize("batch", [2, 4])
-def test_a_batch_that_computes_something_else(tmp_path: Path, batch: int) -> None:
-    container = biased(sample_container((1, 2, 4)), batch)
-    with (
-        RUNNER.open(request(tmp_path, container)) as opened,
-        pytest.raises(CheckFailed) as caught,
-    ):
-        opened.run({"x": X})
-    assert caught.value.problems[0].got == f"batch {batch}"
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_layers_of_several_samples(tmp_path: Path, batch: int) -> None:
+    samples = np.concatenate([X + k for k in range(batch)])
+    expected = {
+        "q": np.clip(np.rint(samples * 2), -128, 127).astype(np.int8),
+        "y": np.clip(np.rint(samples * 2), -128, 127) // 2 / 2 + [10, 20, 30],
+    }
+    with RUNNER.open(request(tmp_path, sample_container((1, 2, 4)))) as opened:
+        assert isinstance(opened, BatchRunner)
+        assert opened.batches == (1, 2, 4)
+        found = opened.run({"x": samples})
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_batch_that_computes_something_else(tmp_path: Path, scope: Scope) -> None:
+    options = CompiledCheckOptions(scope=scope)
+    asked = request(tmp_path, biased(sample_container((1, 2, 4)), 4), layers=scope is Scope.LAYERS)
+    failures = {}
+    with RUNNER.open(asked) as opened:
+        for batch in (1, 2, 4):
+            run = [{"x": X + k} for k in range(batch)]
+            found = compare_in_lockstep(program(), opened, [run], options)
+            assert found.samples == batch
+            failures[batch] = found.failure
+    assert failures[1] is None
+    assert failures[2] is None
+    failure = failures[4]
+    assert failure is not None
+    # The last of every three elements is one larger.
+    assert (failure.divergence.tensor, failure.divergence.index) == ("y", (0, 2))
+    assert (failure.metric, failure.value, failure.limit) == ("exact", 4.0, 0.0)
 
 
 def test_a_layer_that_cannot_be_seen(tmp_path: Path) -> None:

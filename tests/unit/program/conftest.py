@@ -11,12 +11,15 @@ import pytest
 from onnx import TensorProto, helper
 
 from toolchain.core.dtypes import Array, DType
+from toolchain.core.machine import Machine
 from toolchain.core.quant import Rounding
 from toolchain.core.target import Requantization
 from toolchain.program.interpreter import Interpreter, execution
 from toolchain.program.interpreter.kernels import ArrayKernels, CompiledKernels
 from toolchain.program.records import Operation, Program, Tensor
 from toolchain.testing.compiled import COMPILER, run_in_c
+from toolchain.testing.machines import refused, run_on_machine
+from toolchain.testing.parts import run_in_parts
 
 Execute = Callable[..., dict[str, Array]]
 
@@ -56,9 +59,11 @@ class Single:
         )
 
 
-@pytest.fixture(params=["compiled", "numpy", "c"])
-def execute(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Execute:
-    """Run one operation: on the compiled loops, on numpy's, and in generated C."""
+@pytest.fixture(params=["compiled", "numpy", "c", "machine"])
+def execute(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, some_machine: Machine
+) -> Execute:
+    """Run one operation: on compiled loops, on numpy's, in generated C, and on a machine."""
     if request.param == "c" and COMPILER is None:
         pytest.skip("there is no C compiler `cc`")
     if request.param == "numpy":
@@ -74,8 +79,16 @@ def execute(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         **more: object,
     ) -> dict[str, Array]:
         single = Single(op, feeds, outputs, constants or {}, **more)
-        results = Interpreter(single.program()).run(feeds)  # also says what is wrong with it
-        return run_in_c(single.program(), feeds) if request.param == "c" else results
+        program = single.program()
+        results = Interpreter(program).run(feeds)  # also says what is wrong with it
+        if request.param == "machine":
+            reason = refused(program, some_machine)
+            if reason is not None:
+                pytest.skip(f"{some_machine.name} does no {type(op).__name__}: {reason}")
+            for name, array in run_in_parts(program, feeds, seed=1).items():
+                np.testing.assert_array_equal(array, results[name])
+            return run_on_machine(program, feeds, some_machine)
+        return run_in_c(program, feeds) if request.param == "c" else results
 
     return run
 

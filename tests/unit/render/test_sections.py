@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from toolchain.core.check_report import CheckLevel, LevelStatus
 from toolchain.render.sections import Status, accuracy_line, sections
 
 
@@ -54,4 +55,29 @@ def test_the_accuracy_line(result: Any) -> None:
     assert accuracy_line(result.accuracy) == (
         "accuracy  top1: float 97.50 %  qdq 97.25 %  reference 97.25 %  "
         "agreement 99.5 %  SQNR 27.1 dB  (400 samples)"
+    )
+
+
+def test_compiled_forms_by_batch_and_group(result: Any) -> None:
+    equal = CheckLevel(
+        runner="npu",
+        status=LevelStatus.EQUAL,
+        required=True,
+        group=1,
+        batch=2,
+        samples=2,
+        tensors=3,
+        elements=40,
+    )
+    tolerated = replace(
+        equal, status=LevelStatus.TOLERATED, group=0, different=7, demand="close, rtol 1 and atol 0"
+    )
+    check = replace(result.check, levels=(equal, tolerated))
+    (found,) = (s for s in sections(replace(result, check=check)) if s.stage == "check")
+    assert found.lines[1:] == (
+        "npu, group 1, batch 2: 40 elements equal to the reference (3 tensors, 2 samples)",
+        (
+            "npu, batch 2: 7 of 40 elements differ from the reference, and it is close, rtol 1 and "
+            "atol 0 as asked (3 tensors, 2 samples)"
+        ),
     )

@@ -57,6 +57,17 @@ def test_cores_come_from_the_options():
     assert [machine.name for machine in size.machines] == ["b512-3"]
 
 
+def every(*axes: int) -> dict[str, np.ndarray]:
+    """Every second element along axes, as inputs of Slice."""
+    count = len(axes)
+    return {
+        "z": np.zeros(count, np.int64),
+        "n": np.full(count, 8),
+        "a": np.array(axes),
+        "s": np.full(count, 2),
+    }
+
+
 KEPT = {
     "kernel of 16": ("b4096", "Conv(x, w)", "1,4,16,16", w(4, 4, 16, 16)),
     "depthwise kernel of 17": (
@@ -72,6 +83,19 @@ KEPT = {
     "tenth": ("b512", "LeakyRelu<alpha=0.1>(x)", "1,4,8,8", {}),
     "relu6": ("b512", "Clip(x, a, b)", "1,4,8,8", {"a": np.float32(0), "b": np.float32(6)}),
     "sixth": ("b512", "HardSigmoid<alpha=0.16666667>(x)", "1,4,8,8", {}),
+    "depthwise strides of 9": (
+        "b512",
+        "Conv<group=4, strides=[9,9]>(x, w)",
+        "1,4,16,16",
+        w(4, 1, 3, 3),
+    ),
+    "every second pixel": ("b512", "Slice(x, z, n, a, s)", "1,4,8,8", every(2, 3)),
+    "some channels": (
+        "b512",
+        "Slice(x, z, n, a)",
+        "1,4,8,8",
+        {"z": np.array([1]), "n": np.array([3]), "a": np.array([1])},
+    ),
     "zeros": ("b512", "Pad(x, w)", "1,4,8,8", {"w": np.array([0, 0, 1, 1] * 2)}),
 }
 BROKEN = {
@@ -104,7 +128,7 @@ BROKEN = {
         "Conv<strides=[9,9]>(x, w)",
         "1,4,16,16",
         w(4, 4, 3, 3),
-        "strides 9x9",
+        "strides (9, 9)",
     ),
     "wide padding": (
         "b4096",
@@ -119,6 +143,13 @@ BROKEN = {
         "1,4,8,8",
         w(4, 4, 2, 2),
         "kernel (2, 2), strides (3, 3)",
+    ),
+    "every second channel": (
+        "b4096",
+        "Slice(x, z, n, a, s)",
+        "1,4,8,8",
+        every(1),
+        "steps {1: 2} of 4 axes",
     ),
     "hundredth": ("b4096", "LeakyRelu(x)", "1,4,8,8", {}, "0.01"),
     "fifth": ("b4096", "HardSigmoid(x)", "1,4,8,8", {}, "0.2 x + 0.5"),
@@ -171,3 +202,21 @@ def test_package(package: Callable):
     weight, bias = info["param"]["w"], next(v for k, v in info["param"].items() if k[0] == "b")
     assert weight == [8, 6]
     assert bias == [8, 7]  # 0.5 needs 127 * 2**-7, which is above it
+
+
+@pytest.mark.parametrize(
+    ("attributes", "factors", "runs"),
+    [
+        ('mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"', 2, 1),
+        ('mode="nearest"', 3, 1),
+        ('mode="nearest"', 1.5, 0),
+        ('mode="linear"', 2, 0),
+        ('mode="nearest", coordinate_transformation_mode="asymmetric"', 4, 0),
+    ],
+)
+def test_resizing(node_of: Callable, attributes: str, factors: float, runs: int):
+    """By whole factors; asymmetric positions that are rounded do not repeat each pixel alike."""
+    size = int(8 * factors)
+    scales = {"s": np.array([1, 1, factors, factors], np.float32)}
+    node = node_of(f'Resize<{attributes}>(x, "", s)', "1,4,8,8", f"1,4,{size},{size}", **scales)
+    assert (SPEC.on("b4096").violations(node) == ()) is bool(runs)

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolchain.accelerator.compile.tasks import Access
 from toolchain.accelerator.isa.operands import Space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolchain.accelerator.compile.assign import Assignment
-    from toolchain.accelerator.compile.tasks import Buffer
+    from toolchain.accelerator.compile.tasks import Assignment, Buffer
+    from toolchain.core.dtypes import Array
     from toolchain.core.machine import Machine
 
 _ALIGNMENT = 64
 
-_REST = 48
-"""Tasks for which memory rests before it is used again, where there is room."""
+_RESTS = (48, 24, 12, 6, 0)
+"""Tasks for which memory rests before it is used again: the most for which all has room."""
 
 _BUDGET = 0.5
 """Share of a memory within which it may rest; the other half is for what is loaded ahead."""
@@ -35,13 +36,13 @@ class DoesNotFitError(Exception):
     """Buffers that live at one time are larger than a memory; the plan has to be another one.
 
     Attributes:
-        position: Where in the order of tasks.
+        buffer: The first of them that finds no room.
     """
 
     def __init__(self, buffer: Buffer, capacity: int) -> None:
+        """Say what finds no room in so many bytes."""
         super().__init__(f"{buffer.name}: {buffer.size} bytes, of {capacity}")
         self.buffer = buffer
-        self.position = buffer.first
 
 
 def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
@@ -51,6 +52,20 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         DoesNotFitError: There is no room.
     """
     _lives(assignment)
+    spans = [(buffer.first, buffer.last) for buffer in assignment.buffers]
+    for rest in _RESTS:
+        try:
+            return _place(assignment, machine, rest)
+        except DoesNotFitError as error:
+            # What was placed so that it rests may have left gaps that nothing fits into.
+            failed = error
+            for buffer, (buffer.first, buffer.last) in zip(assignment.buffers, spans, strict=True):
+                buffer.offset = -1
+    raise failed
+
+
+def _place(assignment: Assignment, machine: Machine, rest: int) -> Mapping[Space, int]:
+    """The same, memory resting for some tasks where there is room."""
     capacities = {Space.MEMORY: machine.memory.bytes}
     if machine.weight_buffer is not None:
         capacities[Space.WEIGHTS] = machine.weight_buffer.bytes
@@ -59,7 +74,8 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         buffers = [b for b in assignment.buffers if b.space is space and b.first >= 0]
         last = max((b.last for b in buffers), default=0)
         made = sorted((b for b in buffers if not b.loaded), key=lambda b: b.first)
-        bottom = _Bottom(capacity, int(_BUDGET * capacity), last + 1)
+        budget = 1.0 if machine.weight_buffer is not None else _BUDGET
+        bottom = _Bottom(capacity, int(budget * capacity), rest, last + 1)
         for buffer in made:
             bottom.place(buffer)
         top = _Top(capacity, bottom.heights)
@@ -75,11 +91,12 @@ def _lives(assignment: Assignment) -> None:
     for buffer in assignment.buffers:
         buffer.first = buffer.last = -1
     for task in assignment.tasks:
-        for access in (*task.reads, *task.writes):
-            buffer = access.buffer
-            if buffer.first < 0:
-                buffer.first = task.position
-            buffer.last = task.position
+        for access in task.accesses:
+            if isinstance(access, Access):
+                buffer = access.buffer
+                if buffer.first < 0:
+                    buffer.first = task.position
+                buffer.last = task.position
 
 
 class _Bottom:
@@ -89,13 +106,13 @@ class _Bottom:
     buffer keeps its place for some tasks more.
     """
 
-    def __init__(self, capacity: int, budget: int, positions: int) -> None:
-        self._capacity, self._budget = capacity, budget
+    def __init__(self, capacity: int, budget: int, rest: int, positions: int) -> None:
+        self._capacity, self._budget, self._rest = capacity, budget, rest
         self._live: list[Buffer] = []
         self.heights = np.zeros(positions, np.int64)
 
     def place(self, buffer: Buffer) -> None:
-        self._live = [b for b in self._live if b.last + _REST >= buffer.first]
+        self._live = [b for b in self._live if b.last + self._rest >= buffer.first]
         buffer.offset = _gap(self._live, buffer.size)
         if buffer.offset + buffer.size > self._budget:
             busy = [b for b in self._live if b.last >= buffer.first]
@@ -120,7 +137,7 @@ def _gap(live: Sequence[Buffer], size: int) -> int:
 class _Top:
     """Places what is loaded: from the top, with a life that begins as early as possible."""
 
-    def __init__(self, capacity: int, heights: np.ndarray) -> None:
+    def __init__(self, capacity: int, heights: Array) -> None:
         self._capacity = capacity
         self._heights = heights
         self._placed: list[Buffer] = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from toolchain.accelerator.compile.boxes import Box
+from toolchain.accelerator.compile.boxes import Box, extents
 from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule
-from toolchain.accelerator.compile.views import Order, dense_strides, place
+from toolchain.accelerator.compile.views import Order, Patch, dense_strides, place
 from toolchain.accelerator.isa.operands import Engine, Queue, Space, View
 from toolchain.accelerator.rates import busy_cycles
 from toolchain.core.dtypes import DType
@@ -49,7 +50,7 @@ class Knobs:
     exchange: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What a machine takes.
 
@@ -66,7 +67,7 @@ class Costs:
     orders: Mapping[str, Order]
     knobs: Knobs = Knobs()
     ddr_limit: int | None = None
-    _known: dict[tuple[int, tuple[int, ...]], int] = field(default_factory=dict)
+    _known: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)
 
     def engines(self, kind: Engine) -> int:
         """Engines of a kind on one core."""
@@ -86,7 +87,7 @@ class Costs:
         """Where parameters lie."""
         return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
 
-    @property
+    @cached_property
     def piece_bytes(self) -> int:
         """Bytes of one transfer of parameters: few enough for exchanges to come between."""
         if self.machine.interconnect is None:
@@ -94,11 +95,11 @@ class Costs:
         part = self._constant_bytes // _SHARED_PIECES
         return min(max(1 << part.bit_length(), _LEAST_PIECE), _PIECE)
 
-    @property
+    @cached_property
     def _constant_bytes(self) -> int:
         return sum(array.nbytes for array in self.facts.program.constants.values())
 
-    @property
+    @cached_property
     def pass_bytes(self) -> int:
         """Most bytes of parameters that are loaded as one: those of wider steps come in passes."""
         memory = self.machine.weight_buffer or self.machine.memory
@@ -107,7 +108,7 @@ class Costs:
 
     def cycles(self, rule: Rule, box: Box) -> int:
         """What one engine takes for a part of a result."""
-        key = (id(rule), tuple(stop - start for start, stop in box))
+        key = (rule.output, extents(box))
         if key not in self._known:
             queue = Queue(0, rule.engine, 0)
             self._known[key] = sum(
@@ -129,7 +130,7 @@ class Costs:
         at = Operands(box=box, target=target, sources=sources, parameters=parameters)
         return rule.instructions(at)
 
-    def _patch(self, name: str, box: Box):
+    def _patch(self, name: str, box: Box) -> Patch:
         dtype = stored_type(self.facts.dtype(name))
         return place(
             space=Space.MEMORY, core=0, offset=0, dtype=dtype, box=box, order=self.orders[name]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.rules.base import Rule
 
 
-_SERIAL = 0.25
+_SERIAL = 0.05
 """Share of the work of other engines that does not pass beside that of the busiest."""
 
 
@@ -52,6 +52,8 @@ class Estimate:
         memory: Most bytes that live at one time, without parameters.
         ahead: More bytes, for the inputs of the next tile to be loaded beside a tile.
         waiting: More cycles if there is no room for that.
+        serial: More cycles if there is no room for the results of two tiles, so that engines
+            wait for each other.
         parameters: Bytes of the parameters of all steps.
     """
 
@@ -60,6 +62,7 @@ class Estimate:
     memory: int
     ahead: int
     waiting: float
+    serial: float
     parameters: int
 
 
@@ -200,7 +203,8 @@ class Growth:
         again = 1 if flow.keeps(group, self.parameters) else group.tiles
         moving = (group.tiles * (loaded + self._stored) + again * self.parameters) / rate
         longest = max(self._busy.values())
-        computing = longest + _SERIAL * (sum(self._busy.values()) - longest)
+        others = sum(self._busy.values()) - longest
+        computing = longest + _SERIAL * others
         waits = (len(self.boxes) + 1) * machine.sync_cycles
         alone = (loaded + self._stored) / rate / 2 + machine.ddr.latency_cycles
         busy = group.tiles * (computing + waits)
@@ -211,6 +215,7 @@ class Growth:
             memory=memory,
             ahead=ahead,
             waiting=min(busy, moving),
+            serial=(1 - _SERIAL) * others * group.tiles if group.tiles > 1 else 0.0,
             parameters=self.parameters,
         )
 

@@ -22,8 +22,9 @@ from toolchain.accelerator.partition import PartKind, partition
 from toolchain.program.batched import batched
 
 if TYPE_CHECKING:
+    from toolchain.accelerator.partition import Unsupported
     from toolchain.core.machine import Machine
-    from toolchain.program.records import Program
+    from toolchain.program.records import Operation, Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ def compile_model(
     name: str,
     batches: Batches,
     ddr_limit: int | None = None,
+    limits: Unsupported | None = None,
 ) -> Container:
     """The compiled model.
 
@@ -55,11 +57,12 @@ def compile_model(
         name: Name of the model.
         batches: The batches of every group.
         ddr_limit: Bytes of a second that the DDR may be asked for at most.
+        limits: What else the machine cannot do, beside what instructions there are.
 
     Raises:
         CompileError: A layer fits into no tile, or a program cannot be made for several samples.
     """
-    builder = _Builder(machine, ddr_limit)
+    builder = _Builder(machine, ddr_limit, limits)
     variants = tuple(
         variant
         for group, program in enumerate(programs)
@@ -73,9 +76,10 @@ def compile_model(
 class _Builder:
     """Compiles variants into one region of constants."""
 
-    def __init__(self, machine: Machine, ddr_limit: int | None) -> None:
+    def __init__(self, machine: Machine, ddr_limit: int | None, limits: Unsupported | None) -> None:
         self._machine = machine
         self._ddr_limit = ddr_limit
+        self._limits = limits
         self.image = ConstantImage()
 
     def variants(self, group: int, program: Program, batches: Batches) -> list[Variant]:
@@ -91,6 +95,11 @@ class _Builder:
 
         return [made[batch] for batch in dynamic_batches(batches.maximum, cycles)]
 
+    def _unsupported(self, op: Operation, program: Program) -> str | None:
+        """Why an operation goes to a CPU."""
+        found = unsupported(op, program, self._machine)
+        return found if found or self._limits is None else self._limits(op, program)
+
     def _cycles(self, variant: Variant) -> int:
         """What the machine takes for all of its segments."""
         return sum(
@@ -101,7 +110,7 @@ class _Builder:
 
     def _variant(self, group: int, program: Program, batch: int) -> Variant:
         several = program if batch == 1 else batched(program, batch)
-        parts = partition(several, lambda op, of: unsupported(op, of, self._machine))
+        parts = partition(several, self._unsupported)
         segments: list[Segment] = []
         for part in parts:
             if part.kind is PartKind.HOST:

@@ -1,77 +1,86 @@
-"""What has to be completed before a task begins: its operands, and the memory that it overwrites."""
+"""What has to be completed before a task begins: its operands, and users of what it overwrites."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from toolchain.accelerator.compile.boxes import common
+from toolchain.accelerator.compile.boxes import Box, overlap
+from toolchain.accelerator.compile.tasks import Access, Buffer, Outside, Place
 from toolchain.accelerator.isa.operands import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from toolchain.accelerator.compile.assign import Assignment
-    from toolchain.accelerator.compile.tasks import Access, Buffer, Task
+    from toolchain.accelerator.compile.tasks import Assignment, Task
+
+_Where: TypeAlias = tuple[Buffer | Place, int]
+"""A tensor in the memory of one core, or in the DDR."""
 
 
 def link(assignment: Assignment) -> None:
     """Fill in `Task.before`, of tasks whose buffers have their addresses."""
-    _operands(assignment.tasks)
-    _reuse(assignment)
-    for task in assignment.tasks:
-        task.before = list(dict.fromkeys(each for each in task.before if each is not task))
+    before: dict[Task, dict[Task, None]] = {task: {} for task in assignment.tasks}
+    _operands(assignment.tasks, before)
+    _reuse(assignment, before)
+    for task, others in before.items():
+        task.before = tuple(others)
 
 
-def _operands(tasks: Iterable[Task]) -> None:
-    """Reads behind writes, and writes behind both, of parts of one buffer that overlap."""
-    writes: dict[tuple[Buffer, int], list[tuple[Access, Task]]] = defaultdict(list)
-    reads: dict[tuple[Buffer, int], list[tuple[Access, Task]]] = defaultdict(list)
+def _operands(tasks: Sequence[Task], before: Mapping[Task, dict[Task, None]]) -> None:
+    """Reads behind writes, and writes behind both, of parts of one tensor that overlap."""
+    writes: dict[_Where, list[tuple[Box, Task]]] = defaultdict(list)
+    reads: dict[_Where, list[tuple[Box, Task]]] = defaultdict(list)
     for task in tasks:
-        for access in task.reads:
-            key = (access.buffer, access.core)
-            task.before += [other for at, other in writes[key] if _overlap(access, at)]
-            reads[key].append((access, task))
-        for access in task.writes:
-            key = (access.buffer, access.core)
-            if access.box is not None:
-                task.before += [other for at, other in writes[key] if _overlap(access, at)]
-                task.before += [other for at, other in reads[key] if _overlap(access, at)]
-            writes[key].append((access, task))
+        found = before[task]
+        for access in task.action.reads:
+            for where in _places(access):
+                found.update(_meeting(access.box, writes[where]))
+                reads[where].append((access.box, task))
+        target = task.action.target
+        for where in _places(target):
+            # What is loaded is loaded once, in parts that share nothing, before it is read.
+            if isinstance(target, Outside) or not target.buffer.loaded:
+                found.update(_meeting(target.box, writes[where]))
+                found.update(_meeting(target.box, reads[where]))
+            writes[where].append((target.box, task))
+        found.pop(task, None)
 
 
-def _overlap(a: Access, b: Access) -> bool:
-    return a.box is None or b.box is None or common(a.box, b.box) is not None
+def _places(access: Access | Outside) -> Iterator[_Where]:
+    if isinstance(access, Outside):
+        yield access.place, 0
+    else:
+        for core in access.cores:
+            yield access.buffer, core
 
 
-def _reuse(assignment: Assignment) -> None:
-    """Everything that touches a buffer, behind everything that touched what lay there before."""
-    touching: dict[Buffer, list[Task]] = defaultdict(list)
+def _meeting(box: Box, others: Sequence[tuple[Box, Task]]) -> dict[Task, None]:
+    return {task: None for other, task in others if overlap(box, other)}
+
+
+def _reuse(assignment: Assignment, before: Mapping[Task, dict[Task, None]]) -> None:
+    """What writes a buffer, behind everything that touched what lay there before."""
+    touching: dict[Buffer, dict[Task, None]] = defaultdict(dict)
+    writing: dict[Buffer, list[Task]] = defaultdict(list)
     for task in assignment.tasks:
-        for buffer in {access.buffer for access in (*task.reads, *task.writes)}:
-            touching[buffer].append(task)
+        for access in task.accesses:
+            if isinstance(access, Access):
+                touching[access.buffer][task] = None
+        if isinstance(task.action.target, Access):
+            writing[task.action.target.buffer].append(task)
     for space in (Space.MEMORY, Space.WEIGHTS):
         live: list[Buffer] = []
         placed = [b for b in assignment.buffers if b.space is space and b.offset >= 0]
         for buffer in sorted(placed, key=lambda b: b.first):
-            overlapping = [
-                other
-                for other in live
-                if other.offset < buffer.offset + buffer.size
-                and buffer.offset < other.offset + other.size
-            ]
-            if overlapping:
-                earlier = [task for other in overlapping for task in touching[other]]
-                for task in touching[buffer]:
-                    if any(access.buffer is buffer for access in task.writes):
-                        task.before += earlier
+            for other in live:
+                if _end(other) > buffer.offset and other.offset < _end(buffer):
+                    for task in writing[buffer]:
+                        before[task].update(touching[other])
             # What is wholly covered cannot be met again.
-            live = [
-                other
-                for other in live
-                if not (
-                    buffer.offset <= other.offset
-                    and other.offset + other.size <= buffer.offset + buffer.size
-                )
-            ]
+            live = [b for b in live if b.offset < buffer.offset or _end(b) > _end(buffer)]
             live.append(buffer)
+
+
+def _end(buffer: Buffer) -> int:
+    return buffer.offset + buffer.size

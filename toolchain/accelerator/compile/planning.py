@@ -117,7 +117,7 @@ def _growing(flow: Flow, last: int, axis: int, tiles: int) -> Iterator[Estimate]
 def _fitted(found: Estimate, flow: Flow, share: float) -> Estimate | None:
     """The estimate, if a share of the memories holds the group, in the way that there is room for.
 
-    Best is room for the inputs of the next tile; else each tile waits for its own.
+    Best is room for the inputs of the next tile, and for its results beside those of this one.
     """
     machine = flow.costs.machine
     results, parameters = _demand(found, flow)
@@ -126,10 +126,14 @@ def _fitted(found: Estimate, flow: Flow, share: float) -> Estimate | None:
         room -= parameters
     elif parameters > share * machine.weight_buffer.bytes:
         return None
-    if results + found.ahead <= room:
-        return replace(found, memory=results + found.ahead, ahead=0, waiting=0.0)
-    if results <= room:
-        return replace(found, cycles=found.cycles + found.waiting, ahead=0)
+    again = results if found.serial else 0
+    for memory, more in (
+        (results + found.ahead + again, 0.0),
+        (results + found.ahead, found.serial),
+        (results, found.serial + found.waiting),
+    ):
+        if memory <= room:
+            return replace(found, cycles=found.cycles + more, memory=memory, waiting=more)
     return None
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from toolchain.accelerator.compile.address import instructions_of
 from toolchain.accelerator.compile.allocate import DoesNotFitError, allocate
-from toolchain.accelerator.compile.assign import Assigner, Regions
-from toolchain.accelerator.compile.costs import Costs, Knobs, stored_type
-from toolchain.accelerator.compile.emit import emit, instructions_of
+from toolchain.accelerator.compile.assign import assign
+from toolchain.accelerator.compile.costs import Costs, Knobs
+from toolchain.accelerator.compile.emit import emit
 from toolchain.accelerator.compile.layout import orders
 from toolchain.accelerator.compile.order import link
-from toolchain.accelerator.compile.plan import Plan, Residence
 from toolchain.accelerator.compile.planning import plans
+from toolchain.accelerator.compile.regions import regions_of
 from toolchain.accelerator.compile.rules import rules_of
-from toolchain.accelerator.compile.rules.base import Facts, Rule
+from toolchain.accelerator.compile.rules.base import Facts
 from toolchain.accelerator.compile.schedule import schedule
-from toolchain.accelerator.compile.tasks import Outside
 from toolchain.accelerator.container.records import MachineSegment, Port
 from toolchain.accelerator.cycles.model import timeline
-from toolchain.accelerator.isa.operands import Engine, Queue, Space
+from toolchain.accelerator.isa.operands import Engine, Queue
 from toolchain.accelerator.rates import busy_cycles
 from toolchain.errors import Code, CompileError
 
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolchain.accelerator.compile.image import ConstantImage
+    from toolchain.accelerator.compile.plan import Plan
+    from toolchain.accelerator.compile.regions import Regions
+    from toolchain.accelerator.compile.rules.base import Rule
     from toolchain.accelerator.compile.tasks import Task
+    from toolchain.accelerator.cycles.records import Timeline
     from toolchain.accelerator.isa.code import Code as MachineCode
+    from toolchain.accelerator.isa.operands import Space
     from toolchain.core.machine import Machine
     from toolchain.program.records import Program
-
-_ALIGNMENT = 64
 
 _TRIES = (
     Knobs(),
@@ -46,6 +49,19 @@ _TRIES = (
 _ROUNDS = 2
 _MOST_SPENT = 6000
 """Instructions made in all tries before no further one begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Constants:
+    """The region of constants, which all tries share.
+
+    Attributes:
+        offsets: Of every parameter of every step.
+        size: Bytes.
+    """
+
+    offsets: tuple[tuple[int, ...], ...]
+    size: int
 
 
 def compile_segment(
@@ -63,29 +79,25 @@ def compile_segment(
     )
     costs = Costs(facts=facts, machine=machine, orders=orders(program), ddr_limit=ddr_limit)
     steps = tuple(rule for op in program.operations for rule in rules_of(op, facts))
-    parameters = tuple(image.add([p.array for p in rule.parameters]) for rule in steps)
-    best: tuple[int, MachineSegment] | None = None
+    offsets = tuple(image.add([p.array for p in rule.parameters]) for rule in steps)
+    constants = _Constants(offsets=offsets, size=len(image.content()))
+    found: list[tuple[int, MachineSegment]] = []
     spent = 0
     for knobs in _TRIES:
-        found = _fitting(steps, replace(costs, knobs=knobs), parameters, len(image.content()))
-        cycles = timeline(found.code, machine, ddr_limit=ddr_limit).cycles
-        if best is None or cycles < best[0]:
-            best = (cycles, found)
-        spent += sum(len(queue) for queue in found.code.queues.values())
+        segment = _fitting(steps, replace(costs, knobs=knobs), constants)
+        found.append((timeline(segment.code, machine, ddr_limit=ddr_limit).cycles, segment))
+        spent += sum(len(queue) for queue in segment.code.queues.values())
         if spent > _MOST_SPENT:
             break
-    assert best is not None
-    return best[1]
+    return min(found, key=lambda each: each[0])[1]
 
 
-def _fitting(
-    steps: tuple[Rule, ...], costs: Costs, parameters: Sequence[tuple[int, ...]], constants: int
-) -> MachineSegment:
+def _fitting(steps: tuple[Rule, ...], costs: Costs, constants: _Constants) -> MachineSegment:
     """Code by the first plan that fits into the memory."""
     machine = costs.machine
     for plan in plans(steps, costs):
         try:
-            return _code(plan, costs, parameters, constants)
+            return _by_plan(plan, costs, constants)
         except DoesNotFitError as error:
             reason = error
     raise CompileError(
@@ -97,51 +109,52 @@ def _fitting(
     )
 
 
-def _code(
-    plan: Plan, costs: Costs, parameters: Sequence[tuple[int, ...]], constants: int
-) -> MachineSegment:
+def _by_plan(plan: Plan, costs: Costs, constants: _Constants) -> MachineSegment:
     program, machine = costs.facts.program, costs.machine
-    regions, sizes = _regions(plan, costs, parameters, constants)
-    assignment = Assigner(plan, costs, regions).assign()
-    sizes.update(allocate(assignment, machine))
+    regions = regions_of(plan, costs, constants.size)
+    assignment = assign(plan, costs, regions, constants.offsets)
+    sizes = {**regions.sizes, **allocate(assignment, machine)}
     link(assignment)
     for task in assignment.tasks:
         queue = Queue(task.core, task.engine, 0)
-        task.cycles = sum(busy_cycles(each, queue, machine) for each in instructions_of(task))
-    names = tuple(rule.name for rule in plan.steps)
-    code = _quickest(assignment.tasks, costs, names, sizes)
+        task.instructions = instructions_of(task)
+        task.cycles = sum(busy_cycles(each, queue, machine) for each in task.instructions)
     return MachineSegment(
-        code=code,
+        code=_quickest(assignment.tasks, costs, tuple(rule.name for rule in plan.steps), sizes),
         inputs=tuple(_port(name, regions) for name in program.inputs),
         outputs=tuple(_port(name, regions) for name in program.outputs),
     )
 
 
 def _quickest(
-    tasks: Sequence[Task], costs: Costs, names: tuple[str, ...], sizes: Mapping[Space, int]
+    tasks: Sequence[Task], costs: Costs, operations: tuple[str, ...], sizes: Mapping[Space, int]
 ) -> MachineCode:
     """Code of the best of a few schedules, each told how long transfers took in the one before."""
-    best: tuple[int, MachineCode] | None = None
-    seen: dict[Task, int] = {}
+    found: list[tuple[int, MachineCode]] = []
+    seen: Mapping[Task, int] = {}
     for _ in range(_ROUNDS):
         queues = schedule(tasks, costs, seen)
-        code = emit(queues, machine=costs.machine.name, operations=names, sizes=sizes)
+        code = emit(queues, machine=costs.machine.name, operations=operations, sizes=sizes)
         times = timeline(code, costs.machine, ddr_limit=costs.ddr_limit)
-        if best is None or times.cycles < best[0]:
-            best = (times.cycles, code)
-        crossing = {
-            (queue, at): task
-            for queue, found in queues.items()
-            if queue.engine is Engine.TRANSFER
-            for at, task in enumerate(found)
-            if task.crosses
-        }
-        for step in times.steps:
-            task = crossing.get((step.queue, step.index))
-            if task is not None:
-                seen[task] = step.end - step.begin
-    assert best is not None
-    return best[1]
+        found.append((times.cycles, code))
+        seen = _seen(queues, times)
+    return min(found, key=lambda each: each[0])[1]
+
+
+def _seen(queues: Mapping[Queue, Sequence[Task]], times: Timeline) -> Mapping[Task, int]:
+    """How long every transfer over the DDR took."""
+    crossing = {
+        (queue, index): task
+        for queue, tasks in queues.items()
+        if queue.engine is Engine.TRANSFER
+        for index, task in enumerate(tasks)
+        if task.crosses
+    }
+    return {
+        crossing[step.queue, step.index]: step.end - step.begin
+        for step in times.steps
+        if (step.queue, step.index) in crossing
+    }
 
 
 def _port(name: str, regions: Regions) -> Port:
@@ -149,38 +162,3 @@ def _port(name: str, regions: Regions) -> Port:
     return Port(
         name=name, dtype=place.dtype, shape=place.shape, order=place.order, offset=place.offset
     )
-
-
-def _regions(
-    plan: Plan, costs: Costs, parameters: Sequence[tuple[int, ...]], constants: int
-) -> tuple[Regions, dict[Space, int]]:
-    """Where everything lies in the DDR, and how large its regions are."""
-    program = costs.facts.program
-    tensors: dict[str, Outside] = {}
-    sizes: dict[Space, int] = {}
-    stored = [
-        name
-        for name, residence in plan.residence.items()
-        if residence is Residence.DDR and name not in (*program.inputs, *program.outputs)
-    ]
-    for space, names in (
-        (Space.INPUT, program.inputs),
-        (Space.OUTPUT, program.outputs),
-        (Space.WORK, stored),
-    ):
-        end = 0
-        for name in names:
-            tensor = program.tensors[name]
-            dtype = stored_type(tensor.dtype)
-            tensors[name] = Outside(
-                space, end, dtype, tensor.shape, costs.orders[name], tensor=name
-            )
-            length = dtype.numpy.itemsize
-            for extent in tensor.shape:
-                length *= extent
-            end += -(-length // _ALIGNMENT) * _ALIGNMENT
-        if end:
-            sizes[space] = end
-    if any(parameters):
-        sizes[Space.CONSTANTS] = constants
-    return Regions(tensors=tensors, parameters=parameters), sizes

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from toolchain.accelerator.compile.boxes import Box
 from toolchain.accelerator.compile.rules.base import Rule
 from toolchain.accelerator.compile.views import Order
-from toolchain.accelerator.isa.operands import Engine, Space
+from toolchain.accelerator.isa.instructions import Instruction
+from toolchain.accelerator.isa.operands import EVERY_CORE, Engine, Space
 from toolchain.core.dtypes import DType
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Buffer:
-    """Something that lies on the chip for some time, at one address in the memories of all cores.
+    """Something that lies on the chip for some time, at one address in the memories of its cores.
+
+    Parameters of a step are a tensor of bytes with one axis. Allocation fills in the last three.
 
     Attributes:
         name: Of the tensor, or of the operation whose parameters it holds.
         size: Bytes.
         space: Which memory.
-        boxes: The part of a tensor that each core has; empty for parameters.
+        boxes: The part of the tensor that each core has.
         dtype: Type of the tensor's elements.
         order: Order of its axes.
         loaded: Filled from DDR: it may be filled long before it is used.
@@ -32,10 +36,10 @@ class Buffer:
     name: str
     size: int
     space: Space
-    boxes: dict[int, Box] = field(default_factory=dict)
-    dtype: DType = DType.UINT8
-    order: Order = ()
-    loaded: bool = False
+    boxes: Mapping[int, Box]
+    dtype: DType
+    order: Order
+    loaded: bool
     first: int = -1
     last: int = -1
     offset: int = -1
@@ -43,62 +47,82 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Access:
-    """A part of a buffer in the memory of a core; without a box all of it."""
+    """A part of a buffer in the memory of a core, or of every core that has one."""
 
     buffer: Buffer
     core: int
-    box: Box | None = None
+    box: Box
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """In whose memories."""
+        return tuple(self.buffer.boxes) if self.core == EVERY_CORE else (self.core,)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outside:
-    """A part of a tensor in a region of the DDR; without a box bytes from `offset` on."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place:
+    """Where a tensor lies in the DDR, all of it and without gaps.
+
+    Attributes:
+        space: The region.
+        offset: Its first byte there.
+        dtype: Type of the elements.
+        shape: Extents.
+        order: Order of the axes.
+    """
 
     space: Space
     offset: int
     dtype: DType
     shape: tuple[int, ...]
     order: Order
-    box: Box | None = None
-    tensor: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outside:
+    """A part of a tensor in the DDR."""
+
+    place: Place
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compute:
     """A part of a result.
 
     Attributes:
         rule: How it is computed.
-        box: The part.
-        target: The buffer it goes to.
+        target: Where the part goes.
         sources: What is read of every input; None where nothing is.
         parameters: The buffer of the parameters, if there are any.
         rows: First row of every parameter that the buffer has, and the one behind the last.
-        places: Where every parameter begins in the buffer.
+        offsets: Where every parameter begins in the buffer.
     """
 
     rule: Rule
-    box: Box
     target: Access
     sources: tuple[Access | None, ...]
     parameters: Access | None
     rows: tuple[tuple[int, int], ...]
-    places: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+    @property
+    def reads(self) -> tuple[Access, ...]:
+        """All that it reads."""
+        return tuple(at for at in (*self.sources, self.parameters) if at is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transfer:
-    """A copy between DDR and chip, or between the memories of two cores.
-
-    Attributes:
-        source: From here.
-        target: To there.
-        place: Bytes from the beginning of a parameter buffer, where one end is one.
-    """
+    """A copy between DDR and chip, or between the memories of two cores."""
 
     source: Access | Outside
     target: Access | Outside
-    place: int = 0
+
+    @property
+    def reads(self) -> tuple[Access | Outside, ...]:
+        """All that it reads."""
+        return (self.source,)
 
 
 Action: TypeAlias = Compute | Transfer
@@ -106,16 +130,15 @@ Action: TypeAlias = Compute | Transfer
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Task:
-    """Something that one engine does without a break.
+    """Something that one engine does without a break. Later stages fill in the last three.
 
     Attributes:
         action: What.
         step: The step that it belongs to.
         engine: Who does.
         core: Of which core.
-        reads: What it reads on the chip or in regions that the program writes.
-        writes: What it writes there.
-        position: Its place in the order of works; a load has that of its first reader.
+        position: Its place among all tasks: work by work, loads before what reads them.
+        instructions: Those that do it, without waits.
         cycles: How long it takes by itself.
         before: Tasks that have to be completed before it begins.
     """
@@ -124,11 +147,15 @@ class Task:
     step: int
     engine: Engine
     core: int
-    reads: tuple[Access, ...]
-    writes: tuple[Access, ...]
     position: int
+    instructions: tuple[Instruction, ...] = ()
     cycles: int = 0
-    before: list[Task] = field(default_factory=list)
+    before: tuple[Task, ...] = ()
+
+    @property
+    def accesses(self) -> tuple[Access | Outside, ...]:
+        """All that it reads and writes."""
+        return (*self.action.reads, self.action.target)
 
     @property
     def crosses(self) -> bool:
@@ -136,3 +163,11 @@ class Task:
         return isinstance(self.action, Transfer) and (
             isinstance(self.action.source, Outside) or isinstance(self.action.target, Outside)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """All tasks in the order of their positions, and all buffers."""
+
+    tasks: tuple[Task, ...]
+    buffers: tuple[Buffer, ...]

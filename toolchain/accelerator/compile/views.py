@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TypeAlias
 
 from toolchain.accelerator.compile.boxes import Box, extents
@@ -127,3 +129,29 @@ def merged_pair(a: View, b: View) -> tuple[View, View]:
 
 def _long(view: View) -> list[tuple[int, int]]:
     return [(n, s) for n, s in zip(view.shape, view.strides, strict=True) if n > 1]
+
+
+def joined_rows(front: int, *views: View) -> Iterator[tuple[View, ...]]:
+    """Views whose first `front` axes are one, which together run through the same elements.
+
+    As many as it takes where those axes lie in no common step. All views have the same extents.
+    """
+    long = [axis for axis in range(front) if views[0].shape[axis] > 1]
+    rows, steps = 1, tuple(view.itemsize for view in views)
+    while long:
+        own = tuple(view.strides[long[-1]] for view in views)
+        if rows > 1 and any(s != step * rows for s, step in zip(own, steps, strict=True)):
+            break
+        steps = steps if rows > 1 else own
+        rows *= views[0].shape[long.pop()]
+    for index in product(*(range(views[0].shape[axis]) for axis in long)):
+        yield tuple(
+            replace(
+                view,
+                offset=view.offset
+                + sum(i * view.strides[axis] for i, axis in zip(index, long, strict=True)),
+                shape=(rows, *view.shape[front:]),
+                strides=(step, *view.strides[front:]),
+            )
+            for view, step in zip(views, steps, strict=True)
+        )

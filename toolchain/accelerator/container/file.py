@@ -20,6 +20,7 @@ from toolchain.accelerator.container.records import (
     Variant,
 )
 from toolchain.accelerator.container.sections import (
+    FILE,
     VERSION,
     OtherVersionError,
     Sections,
@@ -113,14 +114,22 @@ def decode_container(data: bytes, where: str) -> Container:
             hint="install the version of this project that wrote it, or build the model again",
         ) from error
     except Malformed as error:
-        raise _invalid(where, "The container is malformed", error) from error
+        place = where if error.where == FILE else f"{where}, {error.where}"
+        message = "The container is malformed"
+        raise _invalid(place, message, error.got, error.allowed) from error
     check_container(container)
     return container
 
 
-def _invalid(where: str, message: str, got: object) -> CompileError:
-    hint = "copy the file again, or build the model again"
-    return CompileError(Code.PACKAGE_INVALID, message, where=where, got=got, hint=hint)
+def _invalid(where: str, message: str, got: object, allowed: str | None = None) -> CompileError:
+    return CompileError(
+        Code.PACKAGE_INVALID,
+        message,
+        where=where,
+        got=got,
+        allowed=allowed,
+        hint="copy the file again, or build the model again",
+    )
 
 
 def _encode_variant(variant: Variant, records: Store, arrays: Store) -> dict[str, Json]:

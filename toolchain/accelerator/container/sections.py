@@ -20,6 +20,8 @@ PLAIN, ZLIB = 0, 1
 MAX_UNPACKED_BYTES = 2**28
 """Records that are longer are not packed, so that a small file cannot take all memory."""
 
+FILE = "file"
+"""Where something is wrong that concerns the file as a whole."""
 PREFIX = struct.Struct("<8sIIQQQQ32s32s")
 """Magic, version, packing; bytes of the records as stored, of the records, of the header, of the
 constants; SHA-256 of the records as stored, and of the constants."""
@@ -86,21 +88,23 @@ def read_sections(data: bytes) -> Sections:
         Malformed: It is cut short, damaged, no container, or would take too much memory.
     """
     if data[: len(MAGIC)] != MAGIC:
-        raise Malformed("file", data[: len(MAGIC)], f"a container, which begins with {MAGIC!r}")
+        raise Malformed(
+            FILE, data[: len(MAGIC)].hex(" "), f"a container, which begins with {MAGIC.hex(' ')}"
+        )
     if len(data) < PREFIX.size:
-        raise Malformed("file", f"{len(data)} bytes", f"at least {PREFIX.size}")
+        raise Malformed(FILE, f"{len(data)} bytes", f"at least {PREFIX.size}")
     _, version, packing, stored, size, header, length, *sums = PREFIX.unpack_from(data)
     if version != VERSION:
         raise OtherVersionError(version)
     end = PREFIX.size + stored
     begin = end + -end % ALIGNMENT_BYTES
     if begin + length != len(data):
-        raise Malformed("file", f"{len(data)} bytes", f"{begin + length}")
+        raise Malformed(FILE, f"{len(data)} bytes", f"{begin + length}")
     packed, constants = data[PREFIX.size : end], data[begin:]
     if [hashlib.sha256(part).digest() for part in (packed, constants)] != sums:
-        raise Malformed("file", "another SHA-256", "that of the records and constants")
+        raise Malformed(FILE, "another SHA-256", "that of the records and constants")
     if any(data[end:begin]):
-        raise Malformed("file", "something before the constants", "zeros")
+        raise Malformed(FILE, "something before the constants", "zeros")
     records = _unpacked(packed, packing, size)
     if header > size:
         raise Malformed("header", f"{header} bytes", f"at most {size}")

@@ -17,7 +17,12 @@ from toolchain.accelerator.rates import (
     engine_counts,
     matrix_shape,
 )
-from toolchain.accelerator.transfers import NO_TRAFFIC, Traffic, ddr_traffic
+from toolchain.accelerator.transfers import (
+    NO_TRAFFIC,
+    Traffic,
+    ddr_traffic,
+    loads_constants,
+)
 from toolchain.errors import Code as ErrorCode
 from toolchain.errors import CompileError
 
@@ -28,13 +33,16 @@ if TYPE_CHECKING:
     from toolchain.core.machine import Machine
 
 
-def timeline(code: Code, machine: Machine, *, ddr_limit: int | None = None) -> Timeline:
+def timeline(
+    code: Code, machine: Machine, *, ddr_limit: int | None = None, weight_limit: int | None = None
+) -> Timeline:
     """When every instruction begins and ends.
 
     Args:
         code: Instructions that the machine can execute.
         machine: A machine whose description has no findings.
         ddr_limit: Bytes per second that transfers may use of the DDR, at least 1; None: all of it.
+        weight_limit: Bytes per second of it that loads of constants may use together; None: all.
 
     Raises:
         CompileError: Queues wait for each other, for what is not there, or are of engines that the
@@ -42,7 +50,7 @@ def timeline(code: Code, machine: Machine, *, ddr_limit: int | None = None) -> T
             belongs to no operation.
     """
     _check_operations(code)
-    run = _Run(code, machine, ddr_limit)
+    run = _Run(code, machine, ddr_limit, weight_limit)
     run.run()
     steps = tuple(step for lane in run.lanes for step in lane.steps)
     return Timeline(
@@ -101,7 +109,9 @@ class _Lane:
 class _Run:
     """All queues; those whose next instruction can be timed go on, the others wait for events."""
 
-    def __init__(self, code: Code, machine: Machine, ddr_limit: int | None) -> None:
+    def __init__(
+        self, code: Code, machine: Machine, ddr_limit: int | None, weight_limit: int | None
+    ) -> None:
         self.machine = machine
         self.lanes = [_Lane(n, *item) for n, item in enumerate(code.queues.items())]
         self._by_queue = {lane.queue: lane for lane in self.lanes}
@@ -110,10 +120,14 @@ class _Run:
         """(cycle, lane) of transfers over the DDR whose beginning is known."""
         bandwidth, width = ddr_bytes_per_cycle(machine, ddr_limit), machine.transfer.bytes_per_cycle
         self._fastest = min(bandwidth, Fraction(width))
+        loading = ddr_bytes_per_cycle(machine, weight_limit)
+        self._loading = min(self._fastest, loading)
+        """What a single load of constants gets."""
         self._ddr = SharedBandwidth(
             bandwidth=bandwidth,
             width=width,
             transfers=sum(lane.queue.engine is Engine.TRANSFER for lane in self.lanes),
+            limited=None if weight_limit is None else loading,
         )
 
     def run(self) -> None:
@@ -139,7 +153,9 @@ class _Run:
                 self._ready.append(lane)
             while self._beginning and self._beginning[0][0] <= now:
                 _, number = heappop(self._beginning)
-                self._ddr.begin(number, self.lanes[number].traffic.bytes)
+                lane = self.lanes[number]
+                loads = loads_constants(lane.instructions[len(lane.steps)])
+                self._ddr.begin(number, lane.traffic.bytes, limited=loads)
         blocked = [lane for lane in self.lanes if len(lane.steps) < len(lane.instructions)]
         if blocked:
             raise _deadlock(blocked, self._by_queue)
@@ -154,7 +170,10 @@ class _Run:
             if lane.queue.engine is Engine.TRANSFER:
                 lane.traffic = ddr_traffic(instruction, self.machine.transfer)
             if lane.traffic.bytes:
-                lane.alone = ceil(lane.traffic.bytes / self._fastest)
+                limited = loads_constants(instruction)
+                lane.alone = ceil(
+                    lane.traffic.bytes / (self._loading if limited else self._fastest)
+                )
                 heappush(self._beginning, (lane.begin, lane.number))
                 return
             lane.alone = _busy(instruction, lane.queue, self.machine)

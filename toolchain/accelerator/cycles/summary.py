@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -211,11 +212,14 @@ def summarise(
 def operation_roofline(operation: OperationTime, summary: Summary) -> Roofline:
     """One operation against the peaks, in the cycles that it would take if no engine ever waited.
 
-    Those of the kind of engine that has most to do, spread over all of the kind: what is far below
-    the roof does not fit the engines, whatever the schedule.
+    Those of the kind of engine that has most to do, spread over all of the kind, but not fewer than
+    its bytes take over the DDR: what is far below the roof does not fit the engines, whatever the
+    schedule.
     """
     counts = {use.engine: use.count for use in summary.engines}
-    cycles = max(-(-operation.busy[engine] // count) for engine, count in counts.items())
+    transferred = ceil(operation.traffic.bytes / summary.roofline.bytes_per_cycle)
+    busy = (-(-operation.busy[engine] // count) for engine, count in counts.items())
+    cycles = max(transferred, *busy)
     return Roofline(
         macs=operation.macs,
         bytes=operation.traffic.bytes,

@@ -46,18 +46,32 @@ def trace_text(segments: Sequence[Timeline], *, name: str) -> str:
 
 
 def _names(lanes: dict[Queue, int], machine: str) -> Iterator[Event]:
-    """A process for each core, a thread for each of its queues, in their order."""
-    for core in sorted({queue.core for queue in lanes}):
-        yield _name("process_name", core, 0, name=f"{machine} core {core} (model)")
-        yield _name("process_sort_index", core, 0, sort_index=core)
+    """A process for each core, a thread for each of its queues, in their order; last the DDR.
+
+    Process and thread 0 mean the idle task to some viewers, so that numbers begin at 1.
+    """
+    cores = sorted({queue.core for queue in lanes})
+    names = {_process(core): f"{machine} core {core} (model)" for core in cores}
+    names[_DDR] = f"{machine} DDR (model)"
+    for number, (process, name) in enumerate(names.items()):
+        yield _name("process_name", process, name=name)
+        yield _name("process_sort_index", process, sort_index=number)
     for queue, lane in lanes.items():
         label = f"{queue.engine.name.lower()} {queue.index}"
-        yield _name("thread_name", queue.core, lane, name=label)
-        yield _name("thread_sort_index", queue.core, lane, sort_index=lane)
+        yield {**_name("thread_name", _process(queue.core), name=label), "tid": lane}
+        yield {**_name("thread_sort_index", _process(queue.core), sort_index=lane), "tid": lane}
 
 
-def _name(kind: str, core: int, lane: int, **args: str | int) -> Event:
-    return {"ph": "M", "name": kind, "pid": core, "tid": lane, "args": args}
+_DDR = 1
+"""Process of the DDR."""
+
+
+def _process(core: int) -> int:
+    return core + _DDR + 1
+
+
+def _name(kind: str, process: int, **args: str | int) -> Event:
+    return {"ph": "M", "name": kind, "pid": process, "args": args}
 
 
 def _step(step: Step, found: Timeline, lanes: dict[Queue, int], start: int) -> Event:
@@ -74,14 +88,16 @@ def _step(step: Step, found: Timeline, lanes: dict[Queue, int], start: int) -> E
     }
     if step.cause is not None:
         args["dep_by"] = _wait(step.cause)
+    begin, end = (_microseconds(start + cycle, found) for cycle in (step.begin, step.end))
     return {
         "ph": "X",
         "name": found.operations[step.operation],
         "cat": step.kind,
-        "pid": step.queue.core,
+        "pid": _process(step.queue.core),
         "tid": lanes[step.queue],
-        "ts": _microseconds(start + step.begin, found),
-        "dur": _microseconds(step.cycles, found),
+        "ts": begin,
+        # Of rounded ends, so that no slice reaches into the next.
+        "dur": round(end - begin, 6),
         "args": args,
     }
 
@@ -105,7 +121,7 @@ def _bandwidth(found: Timeline, start: int) -> Iterator[Event]:
         yield {
             "ph": "C",
             "name": "DDR bytes per cycle",
-            "pid": 0,
+            "pid": _DDR,
             "ts": _microseconds(start + cycle, found),
             "args": {"bytes": round(float(min(wanted, found.ddr_bytes_per_cycle)), 3)},
         }

@@ -74,8 +74,8 @@ def _scalars(instruction: Instruction) -> Findings:
         value = getattr(instruction, at.name)
         match at.kind:
             case Kind.NUMBER if at.name == "epsilon":
-                if not (math.isfinite(value) and value > 0):
-                    yield at.name, value, "a positive float64 number"
+                if not (math.isfinite(value) and value >= 0):
+                    yield at.name, value, "a float64 number, at least 0"
             case Kind.NUMBER:
                 if not _is_float32(value):
                     yield at.name, value, "a finite float32 number"
@@ -269,6 +269,8 @@ def _softmax(it: Softmax) -> Findings:
 
 
 def _normalize(it: Normalize) -> Findings:
+    if len(it.target.shape) < 2:
+        yield "target", _extents(it.target.shape), "two axes or more"
     for name in ("source", "gain", "offset"):
         yield from _shape(name, getattr(it, name), it.target.shape)
 

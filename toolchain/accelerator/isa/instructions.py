@@ -262,14 +262,15 @@ class Softmax(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalize(Instruction):
-    """Runs along the last axis of (R, n): c = x - source_zero, s = sum of c (0 if not centred).
+    """Runs along all axes of (R, n...) but the first, of n elements in all.
 
+    c = x - source_zero, s = sum of c (0 if not centred),
     d = n * c - s, v = n * (sum of c * c) - s * s, r = float32(1 / sqrt(float64(v) + epsilon)), 0
     where v is 0; float32(d) * r * gain + offset in float32, then the finish.
 
     Attributes:
-        gain: float32 (R, n).
-        offset: float32 (R, n), None for none.
+        gain: float32 (R, n...).
+        offset: float32 (R, n...), None for none.
         epsilon: A float64 number, >= 0.
     """
 

@@ -89,10 +89,10 @@ OPERANDS: Mapping[type[Instruction], Mapping[str, Operand]] = MappingProxyType(
             "low": _VECTOR,
         },
         Normalize: {
-            "target": Operand(INTEGERS, 2),
-            "source": Operand(NARROW, 2),
-            "gain": Operand((DType.FLOAT32,), 2),
-            "offset": Operand((DType.FLOAT32,), 2),
+            "target": Operand(INTEGERS),
+            "source": Operand(NARROW),
+            "gain": Operand((DType.FLOAT32,)),
+            "offset": Operand((DType.FLOAT32,)),
         },
         Blend: {
             "target": Operand(INTEGERS, 4),

@@ -6,7 +6,14 @@ and generates schema and reference from them. `Doc` gives the text, `annotated_t
 
 from toolchain.core.options.analysis import AnalysisForm, AnalysisMode, AnalysisOptions
 from toolchain.core.options.build import BuildOptions
-from toolchain.core.options.check import CheckOptions, CompareOptions, Metric, Scope
+from toolchain.core.options.check import (
+    CheckOptions,
+    CompareOptions,
+    CompiledCheckOptions,
+    CompiledLevel,
+    Metric,
+    Scope,
+)
 from toolchain.core.options.compile import MACHINE_OPTIONS, CompileOptions, ShapeGroup, SubConfig
 from toolchain.core.options.doc import STRICT, Doc
 from toolchain.core.options.inputs import (
@@ -51,6 +58,8 @@ __all__ = [
     "Color",
     "CompareOptions",
     "CompileOptions",
+    "CompiledCheckOptions",
+    "CompiledLevel",
     "ConstantPatch",
     "Doc",
     "EvaluationOptions",

@@ -24,6 +24,7 @@ class AnalysisForm(StrEnum):
 
     QDQ = "qdq"
     REFERENCE = "reference"
+    MACHINE = "machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,10 @@ class AnalysisOptions:
     ] = AnalysisMode.PER_LAYER
     on: Annotated[
         AnalysisForm,
-        Doc("What is compared with float: the integer `reference`, or the `qdq` model."),
+        Doc(
+            "What is compared with float: the integer `reference`, the `qdq` model, or with "
+            "`end_to_end` what the `machine` of the target computes."
+        ),
     ] = AnalysisForm.REFERENCE
     max_noise: Annotated[
         float,

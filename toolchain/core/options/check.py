@@ -27,6 +27,15 @@ class Metric(StrEnum):
     EXACT = "exact"
 
 
+class CompiledLevel(StrEnum):
+    """How much a compiled form has to agree with the reference."""
+
+    NONE = "none"
+    CLOSE = "close"
+    EQUAL = "equal"
+    COSINE = "cosine"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
     """One comparison and what it tolerates."""
@@ -39,6 +48,44 @@ class CompareOptions:
     min_cosine: Annotated[float, Gt(0), Le(1), Doc("Smallest cosine similarity that passes.")] = 0.9
     rtol: Annotated[float, Ge(0), Doc("For `allclose`: relative tolerance.")] = 1e-2
     atol: Annotated[float, Ge(0), Doc("For `allclose`: absolute tolerance, in real units.")] = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledCheckOptions:
+    """Compiled forms against the integer reference."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    level: Annotated[
+        CompiledLevel,
+        Doc(
+            "`equal` to the bit, `close` within `rtol` and `atol`, of a `cosine` similarity of at "
+            "least `min_cosine`, or `none`: nothing is executed."
+        ),
+    ] = CompiledLevel.EQUAL
+    scope: Annotated[
+        Scope, Doc("Compare the model `outputs`, or every tensor that an operation writes.")
+    ] = Scope.LAYERS
+    rtol: Annotated[float, Ge(0), Doc("For `close`: relative tolerance.")] = 1e-5
+    atol: Annotated[float, Ge(0), Doc("For `close`: absolute tolerance, in real units.")] = 0.0
+    min_cosine: Annotated[
+        float, Gt(0), Le(1), Doc("For `cosine`: smallest similarity that passes.")
+    ] = 0.999
+    exclude: Annotated[
+        tuple[str, ...],
+        Doc("Regular expressions of names of the program's tensors that are not compared."),
+    ] = ()
+
+    @property
+    def demand(self) -> str:
+        """What is asked of compiled forms, in words."""
+        match self.level:
+            case CompiledLevel.CLOSE:
+                return f"close, rtol {self.rtol:g} and atol {self.atol:g}"
+            case CompiledLevel.COSINE:
+                return f"cosine, at least {self.min_cosine:g}"
+            case _:
+                return str(self.level)
 
 
 def _default_qdq() -> CompareOptions:
@@ -64,12 +111,12 @@ class CheckOptions:
     runners: Annotated[
         tuple[str, ...] | None,
         Doc(
-            "Compiled forms that are executed and compared with the reference, bit for bit; all "
-            "that the target has where left out, none where empty."
+            "Compiled forms that are executed and compared with the reference; all that the "
+            "target has where left out, none where empty."
         ),
     ] = None
     emulated_samples: Annotated[
-        int, Ge(1), Doc("Samples of these for forms that run in an emulator.")
+        int, Ge(1), Doc("Samples of these for forms that run in an emulator or a simulator.")
     ] = 1
     exclude: Annotated[
         tuple[str, ...], Doc("Regular expressions of tensor names that are not compared.")
@@ -81,3 +128,6 @@ class CheckOptions:
         CompareOptions,
         Doc("QDQ model in onnxruntime against the integer reference, layer by layer."),
     ] = field(default_factory=_default_qdq)
+    compiled: Annotated[
+        CompiledCheckOptions, Doc("Compiled forms against the integer reference.")
+    ] = CompiledCheckOptions()

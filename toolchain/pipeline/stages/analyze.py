@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from toolchain.analysis.precision import Subject, analyze_precision
 from toolchain.calibration.sources import Selection
 from toolchain.core.reports import AnalysisReport
+from toolchain.core.runner import Runner
 from toolchain.errors import Code, InternalError
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
+from toolchain.pipeline.machines import opened_machine, request_of
 from toolchain.pipeline.records import read_record, write_record
 from toolchain.pipeline.stages.samples import SampleQuery, prepared
 from toolchain.program.serialize import load_program
@@ -30,13 +33,15 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
     samples = _samples(context, state)
 
     def work(folder: Path) -> None:
-        report = analyze_precision(
-            _subject(context, state),
-            samples.store,
-            options,
-            threads=context.options.calibration.threads,
-            progress=context.progress,
-        )
+        subject = _subject(context, state)
+        with context.workspace.scratch() as scratch, _machine(context, state, scratch) as machine:
+            report = analyze_precision(
+                replace(subject, machine=machine),
+                samples.store,
+                options,
+                threads=context.options.calibration.threads,
+                progress=context.progress,
+            )
         write_record(folder / RECORD, report)
         for name, text in analysis_files(report).items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -68,6 +73,26 @@ def _samples(context: BuildContext, state: BuildState) -> Prepared:
     if state.samples is None:
         raise InternalError(Code.INTERNAL, "The analyze stage has no samples")
     return state.samples
+
+
+def _machine(
+    context: BuildContext, state: BuildState, scratch: Path
+) -> AbstractContextManager[Runner | None]:
+    """The machine that executes the compiled model, where it is what is analysed."""
+    if state.compiled is None:
+        raise InternalError(Code.INTERNAL, "The analyze stage has no compiled model")
+    compiled, options = state.compiled, context.options
+    request = request_of(
+        folder=compiled.folder,
+        files=compiled.files,
+        program=load_program(compiled.folder, compiled.program),
+        name=context.name,
+        target=context.target,
+        platform=options.platform,
+        layers=True,
+        scratch=scratch,
+    )
+    return opened_machine(options.analysis, context.manager, request, options.target)
 
 
 def _subject(context: BuildContext, state: BuildState) -> Subject:

@@ -18,7 +18,7 @@ from toolchain.core.samples import SampleStore
 from toolchain.errors import Code, InternalError, Problem
 from toolchain.pipeline.context import BuildContext, BuildState, Prepared
 from toolchain.pipeline.records import read_record, write_record
-from toolchain.pipeline.stages.execution import chosen_runners, run_levels
+from toolchain.pipeline.stages.execution import Subject, chosen_runners, run_levels
 from toolchain.pipeline.stages.labelled import Labelled, labelled_samples
 from toolchain.pipeline.stages.samples import prepared
 from toolchain.plugin.requests import CheckRequest
@@ -48,6 +48,10 @@ class _Built:
     compiled: CompiledArtifact
     program: Callable[[], Program]
 
+    def subject(self) -> Subject:
+        """What compiled forms are compared with."""
+        return Subject(compiled=self.compiled, qdq=self.qdq, program=self.program())
+
 
 def run(context: BuildContext, state: BuildState) -> BuildState:
     """Compare on the samples of the check; score on labelled samples where there are any."""
@@ -71,7 +75,7 @@ def run(context: BuildContext, state: BuildState) -> BuildState:
         check = None
         if options.check.enabled:
             check = _compare(context, samples.store, built)
-            levels = run_levels(context, built.compiled, runners, samples.store)
+            levels = run_levels(context, built.subject(), runners, samples.store)
             check = _with_levels(check, levels)
         accuracy = (
             None if given is None or scored is None else _score(context, built, given, scored)
@@ -151,19 +155,8 @@ def _score(
 
 
 def _with_levels(check: CheckReport, levels: tuple[CheckLevel, ...]) -> CheckReport:
-    """The check with a row for every compiled form that differs from the reference."""
-    rows = tuple(
-        CheckRow(
-            comparison=f"reference-{level.runner}",
-            tensor=level.first.tensor,
-            metric="exact",
-            value=float(level.first.different),
-            limit=0.0,
-            passed=False,
-        )
-        for level in levels
-        if level.first is not None
-    )
+    """The check with a row for every compiled form that differs too much from the reference."""
+    rows = tuple(level.failed for level in levels if level.failed is not None)
     return replace(
         check,
         rows=(*check.rows, *rows),

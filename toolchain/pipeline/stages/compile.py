@@ -39,6 +39,7 @@ MODEL_PROGRAM = "model"
 RESERVED = (
     "optimized.onnx",
     "report.md",
+    "report.html",
     "report.json",
     "config.json",
     "manifest.json",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolchain.errors import CompileError, ModelError
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.core.options import ShapeGroup
+    from toolchain.core.target import TargetSpec
     from toolchain.pipeline.context import BuildContext
+    from toolchain.plugin.facade import TargetHooks
     from toolchain.program.records import Program
 
 
@@ -25,19 +27,40 @@ def group_programs(context: BuildContext, qdq: Path, scratch: Path) -> tuple[Pro
     Raises:
         CompileError: What keeps the model from the shapes of a group, all of the first such group.
     """
+    lowering = Lowering(hooks=context.hooks, target=context.target, name=context.name)
     groups = context.options.compile.groups
-    return tuple(_program(context, qdq, group, scratch, i) for i, group in enumerate(groups))
+    return tuple(group_program(lowering, qdq, group, scratch, i) for i, group in enumerate(groups))
 
 
-def _program(
-    context: BuildContext, qdq: Path, group: ShapeGroup, scratch: Path, index: int
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lowering:
+    """Who makes programs.
+
+    Attributes:
+        hooks: Hooks of the target.
+        target: Facts of the chip, with the target's options.
+        name: Name of the programs.
+    """
+
+    hooks: TargetHooks
+    target: TargetSpec
+    name: str
+
+
+def group_program(
+    lowering: Lowering, qdq: Path, group: ShapeGroup, scratch: Path, index: int
 ) -> Program:
+    """The program of `qdq` in the shapes of `group`, entry `index` of `compile.groups`.
+
+    Raises:
+        CompileError: What keeps the model from these shapes.
+    """
     section = f"compile.groups.{index}.input_shapes"
     model = scratch / f"group{index}.onnx"
     try:
         write_in_shapes(qdq, model, group.input_shapes, section)
-        program = context.hooks.lower(
-            LowerRequest(target=context.target, graph=read_view(model), name=context.name)
+        program = lowering.hooks.lower(
+            LowerRequest(target=lowering.target, graph=read_view(model), name=lowering.name)
         )
         check_program(program)
     except (ModelError, CompileError) as error:

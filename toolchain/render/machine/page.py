@@ -1,15 +1,24 @@
-"""One page for a program on a machine: HTML that needs nothing else, no network, no script."""
+"""A compiled model as parts of a page, and as a page of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.isa.operands import Space
+from toolchain.render import html
 from toolchain.render.figures import percent, size
 from toolchain.render.machine.memory import memory_picture, used_memories
+from toolchain.render.machine.parts import (
+    ground_table,
+    memories,
+    part_line,
+    part_table,
+    reason_table,
+    region_table,
+)
 from toolchain.render.machine.roofline import roofline_picture
+from toolchain.render.machine.scaling import scaling_picture, scaling_table
 from toolchain.render.machine.schedule import schedule_picture
 from toolchain.render.machine.tables import (
     duration,
@@ -18,131 +27,135 @@ from toolchain.render.machine.tables import (
     summary_lines,
     variant_table,
 )
+from toolchain.render.machine.usage import activity_picture, usage_picture
 
 if TYPE_CHECKING:
-    from toolchain.accelerator.cycles.records import Timeline
     from toolchain.accelerator.cycles.summary import Summary
-    from toolchain.accelerator.isa.code import Code
-    from toolchain.core.machine import Machine
-    from toolchain.render.tables import Table
+    from toolchain.render.machine.records import MachineStudy
 
-_STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #1d2733; margin: 0 auto; max-width: 1240px;
-  padding: 24px; background: #fff; }
-h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 17px; margin: 32px 0 8px; }
-p.note { background: #fff5dd; border-left: 4px solid #edc948; padding: 8px 12px; }
-dl { display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0; }
-dl div { border: 1px solid #d8dee6; border-radius: 6px; padding: 8px 14px; }
-dt { color: #5b6b7c; font-size: 12px; } dd { margin: 0; font-size: 19px; }
-section.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13px; }
-th, td { padding: 3px 10px; border-bottom: 1px solid #e4e9ef; text-align: left; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.name { overflow-wrap: anywhere; min-width: 160px; }
-svg { width: 100%; height: auto; display: block; } svg.small { max-width: 680px; }
-svg text { font: 11px system-ui, sans-serif; fill: #5b6b7c; }
-svg .grid { stroke: #e4e9ef; stroke-width: 1; } svg rect:hover { opacity: 0.7; }
-svg .roof { stroke: #e15759; stroke-width: 2; fill: none; } figure { margin: 0; }
-figure.small { max-width: 680px; }
-"""
+MODEL = (
+    "Cycles, times and rates are those of a model of the machine ({name}). Nothing was measured on "
+    "silicon, and what a CPU computes beside the machine is in none of them."
+)
+"""What stands wherever figures of a machine are shown."""
 
 
-def machine_page(
-    name: str,
-    segments: Sequence[tuple[Code, Timeline]],
-    found: Summary,
-    variants: Sequence[Summary] = (),
-) -> str:
-    """The page.
-
-    Args:
-        name: Of the program.
-        segments: Code of the machine and when it ran, in their order; at least one.
-        found: What that comes to.
-        variants: All batches, this one among them; shown where there are several.
-    """
-    title = f"{name} on {found.machine.name}"
+def machine_page(study: MachineStudy) -> str:
+    """The page of a compiled model by itself."""
+    title = f"{study.name} on {study.machine.name}"
     body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(found.machine.summary)}</p>",
-        f'<p class="note">These are {escape(found.note)}.</p>',
-        _cards(found),
-        "<ul>" + "".join(f"<li>{escape(each)}</li>" for each in summary_lines(found)[1:]) + "</ul>",
+        html.heading_one(title),
+        html.paragraph(study.machine.summary),
+        html.note(model_note(study)),
     ]
-    if len(variants) > 1:
-        body.append(_section("Batches", _table(variant_table(variants))))
-    timelines = [timeline for _, timeline in segments]
-    body += [
-        _section("Engines", _table(engine_table(found))),
-        _section("Schedule", _figure(schedule_picture(timelines), _SCHEDULE)),
-        _section("Roofline", _figure(roofline_picture(found), _ROOF, "small")),
-        *_memories(segments, found.machine),
-        _section("Operations", _table(operation_table(found))),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+    if study.shown is not None:
+        body += [
+            html.cards(machine_cards(study.shown)),
+            html.bullets(summary_lines(study.shown)[1:]),
+        ]
+    return html.document(title, (*body, *html.sections(machine_sections(study))))
 
 
-_SCHEDULE = "cycles from left to right; a colour per operation"
-_ROOF = "a dot per operation with MACs and transfers of its own; the large one is the program"
+def model_note(study: MachineStudy) -> str:
+    """That figures are a model's."""
+    return MODEL.format(name=study.machine.name)
 
 
-def _cards(found: Summary) -> str:
+def machine_cards(found: Summary) -> dict[str, str]:
+    """Figures to see first, by label."""
     cards = {
-        "cycles": f"{found.cycles:,}",
+        "cycles of the model": f"{found.cycles:,}",
         "latency": duration(found.latency_us),
         "frames per second": f"{found.frames_per_second:,.1f}",
         "batch": str(found.batch),
         "MACs used": percent(found.macs_utilisation, 1),
-        "DDR": size(found.traffic_read + found.traffic_written),
+        "DDR traffic": size(found.traffic_read + found.traffic_written),
     }
     if found.gap is not None:
         cards["over the lower bound"] = f"{found.gap:.2f} x"
-    inside = "".join(
-        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>"
-        for label, value in cards.items()
+    return cards
+
+
+def machine_sections(study: MachineStudy) -> dict[str, tuple[str, ...]]:
+    """Blocks of every section by its title; where a CPU computes everything, two sections."""
+    partition = (
+        html.paragraph(part_line(study)),
+        html.table(part_table(study)),
+        html.table(reason_table(study)),
     )
-    return f"<dl>{inside}</dl>"
+    machine = (
+        html.note(
+            "A description of a machine, not the machine: what vendors publish is named below, and "
+            "so is what we assume where they publish nothing."
+        ),
+        html.folded("Where every figure comes from", html.table(ground_table(study.machine))),
+    )
+    timed = {} if study.shown is None else _timed(study, study.shown)
+    return {"Partition": partition, **timed, "Machine": machine}
 
 
-def _memories(segments: Sequence[tuple[Code, Timeline]], machine: Machine) -> Iterator[str]:
-    sizes = {
-        Space.MEMORY: machine.memory,
-        Space.WEIGHTS: machine.weight_buffer,
-        Space.SHARED: machine.shared_memory,
+def _timed(study: MachineStudy, shown: Summary) -> dict[str, tuple[str, ...]]:
+    batches = variant_table(study.variants)
+    return {
+        "Schedule": _schedule(study, shown),
+        "Memory map": (html.table(region_table(study), titled=False), *_memories(study)),
+        "Roofline": (html.figure(roofline_picture(shown), _ROOF, small=True),),
+        "Scaling": (
+            html.figure(scaling_picture(study.scaling), _SCALING, small=True),
+            html.table(scaling_table(study.scaling)),
+            html.table(batches) if len(batches.rows) > 1 else "",
+        ),
+        "Operations": (html.table(operation_table(shown), titled=False),),
     }
-    for space, core in used_memories(segments):
-        memory = sizes[space]
-        if memory is not None:
-            image = memory_picture(segments, space, core, memory.bytes)
-            whose = f"{space.name.lower()} of core {core}" if space.per_core else "shared memory"
-            yield _section(f"On the chip: {whose}", _figure(image, "addresses over cycles"))
 
 
-def _section(title: str, inside: str) -> str:
-    return f'<section class="wide"><h2>{escape(title)}</h2>{inside}</section>' if inside else ""
+def _schedule(study: MachineStudy, shown: Summary) -> tuple[str, ...]:
+    timelines = [found for _, found in study.segments]
+    batch = f"batch {shown.batch}; cycles of the model from left to right"
+    return (
+        html.figure(
+            schedule_picture(timelines),
+            f"{batch}. A colour per operation; the first lane has the operations in the order in "
+            "which they are done, each as wide as it puts off the end.",
+        ),
+        html.heading("Use of the engines"),
+        html.figure(usage_picture(shown), "cycles of all engines of a kind"),
+        html.figure(activity_picture(timelines), f"part of the engines that works; {batch}"),
+        html.folded("Engines as a table", html.table(engine_table(shown), titled=False)),
+    )
 
 
-def _figure(image: str, caption: str, kind: str = "") -> str:
-    if not image:
-        return ""
-    css = f' class="{kind}"' if kind else ""
-    return f"<figure{css}>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+_ROOF = (
+    "A dot per operation that multiplies and transfers, in the cycles that it would take if no "
+    "engine ever waited; the large one is the whole program as it was scheduled. Operations whose "
+    "bytes stay on the chip lie far to the right."
+)
+_SCALING = "cores of the platform's machines and batches; the longest bar is the fastest"
 
 
-def _table(shown: Table) -> str:
-    def cells(tag: str, texts: Sequence[str]) -> str:
-        return "".join(
-            f'<{tag} class="{column.kind}">{escape(cell)}</{tag}>'
-            for column, cell in zip(shown.columns, texts, strict=True)
-        )
+def _memories(study: MachineStudy) -> Iterator[str]:
+    """The first core in full, the others for those who ask: they are much alike."""
+    sizes = memories(study.machine)
+    folded: list[str] = []
+    for space, core in used_memories(study.segments):
+        if space not in sizes:
+            continue
+        image = memory_picture(study.segments, space, core, sizes[space].bytes)
+        whose = f"{_NAMES[space]} of core {core}" if space.per_core else _NAMES[space]
+        shown = html.heading(f"On the chip: {whose}") + html.figure(image, _MEMORY)
+        if core:
+            folded.append(shown)
+        else:
+            yield shown
+    yield html.folded("The other cores", *folded)
 
-    head = cells("th", [column.name for column in shown.columns])
-    rows = "".join(f"<tr>{cells('td', row)}</tr>" for row in shown.rows)
-    note = f"<p>{escape(shown.note)}</p>" if shown.note else ""
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}"
+
+_NAMES = {
+    Space.MEMORY: "memory",
+    Space.WEIGHTS: "weight buffer",
+    Space.SHARED: "shared memory",
+}
+_MEMORY = (
+    "addresses over cycles: from the instruction that writes bytes to the last that reads them, in "
+    "the colour of the operation that writes"
+)

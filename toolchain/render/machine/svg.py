@@ -1,15 +1,17 @@
-"""Pictures as SVG text: a few shapes, everything that comes from a model escaped."""
+"""Pictures as SVG text: a few shapes, everything that comes from a model escaped.
+
+Colours are classes of the page's style sheet, so that pictures follow the light and the dark page.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
 
-COLOURS = (
-    "#4e79a7 #f28e2b #59a14f #e15759 #76b7b2 #edc948 "
-    "#b07aa1 #9c755f #ff9da7 #86bcb6 #d37295 #8cd17d"
-).split()
-"""Of operations, by their number, over and over."""
+COLOURS = 12
+"""Colours of operations, classes o0 to o11, by their number, over and over."""
+_LETTER = 6.2
+"""Pixels that a letter takes at most on average."""
 
 
 def picture(width: float, height: float, title: str, shapes: Iterable[str]) -> str:
@@ -20,45 +22,48 @@ def picture(width: float, height: float, title: str, shapes: Iterable[str]) -> s
     )
 
 
-def box(
-    x: float, y: float, width: float, height: float, colour: str, hint: str = "", kind: str = ""
-) -> str:
-    """A filled rectangle; `hint` is shown under the mouse."""
-    inside = f"<title>{escape(hint)}</title>" if hint else ""
-    css = f' class="{kind}"' if kind else ""
+def box(x: float, y: float, width: float, height: float, kind: str, hint: str = "") -> str:
+    """A rectangle of a CSS class; `hint` is shown under the mouse."""
+    inside = f"><title>{escape(hint)}</title></rect>" if hint else "/>"
     return (
-        f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" '
-        f'fill="{colour}"{css}>{inside}</rect>'
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+        f'class="{kind}"{inside}'
     )
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     """A line of a CSS class."""
-    return f'<line x1="{x1:.2f}" y1="{y1:.2f}" x2="{x2:.2f}" y2="{y2:.2f}" class="{kind}"/>'
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
 
 
 def path(points: Iterable[tuple[float, float]], kind: str) -> str:
-    """A polygonal line of a CSS class."""
-    joined = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
+    """A polygonal line of a CSS class, which the class may fill."""
+    joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return f'<polyline points="{joined}" class="{kind}"/>'
 
 
-def dot(x: float, y: float, radius: float, colour: str, hint: str) -> str:
-    """A circle; `hint` is shown under the mouse."""
+def dot(x: float, y: float, radius: float, kind: str, hint: str) -> str:
+    """A circle of a CSS class; `hint` is shown under the mouse."""
     return (
-        f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{radius:g}" fill="{colour}">'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" class="{kind}">'
         f"<title>{escape(hint)}</title></circle>"
     )
 
 
-def text(x: float, y: float, words: str, anchor: str = "start") -> str:
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> str:
     """A line of text; `anchor` is start, middle or end."""
-    return f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}">{escape(words)}</text>'
+    css = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{css}>{escape(words)}</text>'
 
 
 def colour_of(operation: int) -> str:
-    """The colour of an operation in all pictures of a page."""
-    return COLOURS[operation % len(COLOURS)]
+    """The colour of an operation in all pictures of a page, as a CSS class."""
+    return f"o{operation % COLOURS}"
+
+
+def room_for(words: str) -> float:
+    """Pixels that a line of text needs at most."""
+    return len(words) * _LETTER
 
 
 def ticks(last: float, most: int = 8) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolchain.accelerator.container.records import HostSegment
 from toolchain.accelerator.cycles.summary import operation_roofline
 from toolchain.render.figures import count, percent, plural, real, size
 from toolchain.render.tables import Table, table
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from toolchain.accelerator.cycles.records import OperationTime
     from toolchain.accelerator.cycles.summary import EngineUse, Summary
+    from toolchain.render.machine.records import MachineStudy
 
 
 def summary_lines(found: Summary) -> tuple[str, ...]:
@@ -62,6 +64,30 @@ def summary_data(found: Summary) -> dict[str, object]:
     }
 
 
+def study_data(study: MachineStudy) -> dict[str, object]:
+    """A compiled model for programs: its parts, all batches, and how they scale."""
+    return {
+        "machine": study.machine.name,
+        "parts": [
+            {"executor": "cpu", "reasons": dict(part.reasons)}
+            if isinstance(part, HostSegment)
+            else {"executor": study.machine.name, "operations": list(part.code.operations)}
+            for part in study.variant.segments
+        ],
+        "batches": [summary_data(each) for each in study.variants],
+        "scaling": [
+            {
+                "machine": each.machine.name,
+                "cores": each.machine.cores,
+                "batch": each.batch,
+                "cycles": each.cycles,
+                "bound_cycles": each.bound,
+            }
+            for each in study.scaling
+        ],
+    }
+
+
 def _engine_data(use: EngineUse) -> dict[str, object]:
     return {
         "engine": use.engine.name.lower(),
@@ -92,7 +118,7 @@ def variant_table(found: Sequence[Summary]) -> Table:
     return table(
         f"Batches ({len(found)})",
         "batch:number cycles:number latency:number frames_per_second:number read:number "
-        "written:number MACs_used:number",
+        "written:number MACs_used:number over_the_bound:number",
         (
             (
                 str(each.batch),
@@ -102,6 +128,7 @@ def variant_table(found: Sequence[Summary]) -> Table:
                 size(each.traffic_read),
                 size(each.traffic_written),
                 percent(each.macs_utilisation, 1),
+                "" if each.gap is None else f"{each.gap:.2f} x",
             )
             for each in found
         ),
@@ -138,7 +165,7 @@ def operation_table(found: Summary) -> Table:
     return table(
         f"Operations ({plural(len(found.operations), 'operation')})",
         f"operation:name cycles:number share:number begin:number end:number MACs:number {names} "
-        "read:number written:number MACs/byte:number roof:word",
+        "read:number written:number MACs/byte:number limited_by:word",
         (
             (
                 each.name,
@@ -150,7 +177,7 @@ def operation_table(found: Summary) -> Table:
                 *(f"{each.busy[engine]:,}" for engine in engines),
                 size(each.traffic.read),
                 size(each.traffic.written),
-                "" if roof.intensity is None else real(roof.intensity),
+                _per_byte(roof.intensity),
                 str(roof.bound) if roof.macs else "",
             )
             for each in found.operations
@@ -167,6 +194,12 @@ def duration(microseconds: float) -> str:
 
 def _share(cycles: int, use: EngineUse) -> str:
     return percent(cycles / use.available if use.available else 0.0, 1)
+
+
+def _per_byte(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if value >= 100 else real(value)
 
 
 def _intensity(value: float | None) -> str:

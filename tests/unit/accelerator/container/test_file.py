@@ -131,12 +131,12 @@ def prefixed(field: int, value: Any) -> bytes:
         (FILE[:-1] + b"\1", "another SHA-256"),
         (FILE[:120] + b"~" + FILE[121:], "another SHA-256"),
         (prefixed(1, 2), "of another version"),
-        (prefixed(2, 7), "packing: got '7'"),
+        (prefixed(2, 7), "m.tcm, packing"),
         (prefixed(3, 2**63), "The container is malformed"),
         (prefixed(4, 2**63), f"1 to {2**28}"),
         (prefixed(4, 10), "another length once unpacked"),
         (prefixed(4, 10**6), "another length once unpacked"),
-        (prefixed(5, 2**40), "header: got"),
+        (prefixed(5, 2**40), "m.tcm, header"),
         (prefixed(5, 100), "canonical JSON"),
         (prefixed(6, 64), "The container is malformed"),
     ],
@@ -203,15 +203,15 @@ def host(header: dict[str, Any]) -> Any:
 
 
 FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
-    (lambda h: h.pop("name"), "header: got"),
-    (lambda h: h.update(more=1), "header: got"),
+    (lambda h: h.pop("name"), "m.tcm, header"),
+    (lambda h: h.update(more=1), "m.tcm, header"),
     (lambda h: h.update(machine="other"), "another machine than the container"),
     (lambda h: h.update(constants=2), "0 to 1, one of the arrays"),
     (lambda h: h.update(constants=-1), "0 to 1, one of the arrays"),
     (lambda h: h.update(variants=[]), "nothing that uses it"),
     (lambda h: h["variants"].reverse(), "The variants are in no order"),
     (lambda h: h["variants"][0].update(batch=0), "The variants are in no order"),
-    (lambda h: h["variants"][0].update(batch=True), "got 'True'"),
+    (lambda h: h["variants"][0].update(batch=True), "got: True"),
     (lambda h: h["variants"][0].update(inputs=["x", "x"]), "listed twice"),
     (lambda h: h["variants"][0].update(inputs=["z"]), "reads what nothing wrote before"),
     (lambda h: h["variants"][0].update(outputs=["z"]), "Nothing writes an output"),
@@ -236,7 +236,7 @@ FORGED: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda h: host(h).update(program=machine(h)["code"]), "canonical JSON"),
     (lambda h: host(h)["constants"].clear(), "There is no such constant"),
     (lambda h: host(h)["constants"]["bias"].update(shape=[4]), "12 bytes"),
-    (lambda h: host(h)["constants"]["bias"].update(dtype="object"), "got 'object'"),
+    (lambda h: host(h)["constants"]["bias"].update(dtype="object"), "got: object"),
     (lambda h: host(h)["reasons"].update(other="x"), "an operation that there is not"),
 ]
 
@@ -261,7 +261,7 @@ def test_a_container_that_is_not_consistent_is_not_written() -> None:
 
 
 ARRAYS: list[tuple[list[Any], str]] = [
-    ([[0, 320]], "arrays: got"),
+    ([[0, 320]], "m.tcm, arrays\n"),
     ([[0, 320], [256, 12]], "the offset 320"),
     ([[0, 320], [384, 12]], "the offset 320"),
     ([[0, 400], [448, 12]], "a length of 0 to 332"),
@@ -290,7 +290,7 @@ def test_constants_that_overlap_or_leave_the_file(places: list[Any], message: st
 
 @pytest.mark.parametrize(
     ("lengths", "message"),
-    [([], "records: got"), ([10**9], "records[0]"), ([-5, 5], "records[0]"), (None, "records")],
+    [([], "m.tcm, records\n"), ([10**9], "records[0]"), ([-5, 5], "records[0]"), (None, "records")],
 )
 def test_records_that_leave_the_file(lengths: object, message: str) -> None:
     refused(replaced("records", lengths), message)

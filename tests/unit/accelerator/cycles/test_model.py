@@ -269,3 +269,17 @@ def test_thousands_of_instructions_are_timed_at_once(toy: Machine, micro: Any) -
     begin = time.process_time()
     assert len(timeline(code, toy).steps) == 5000
     assert time.process_time() - begin < 1
+
+
+def test_loads_of_constants_may_have_a_limit_of_their_own(toy: Machine, micro: Any) -> None:
+    """128 bytes each: constants at 1 byte per cycle, the others at half of 3, then at 2."""
+    load = micro.load(2)
+    constants = replace(load, source=replace(load.source, space=Space.CONSTANTS))
+    code = micro.code({D0: [constants], D1: [load]})
+    found = timeline(code, toy, weight_limit=100 * 10**6)
+    assert times(found)[D0, 0] == (0, 128, 128)
+    assert times(found)[D1, 0] == (0, 86, 86)
+    assert [step.shared for step in found.steps] == [0, 86 - 64]
+    # Together they have no more than one of them alone.
+    both = timeline(micro.code({D0: [constants], D1: [constants]}), toy, weight_limit=100 * 10**6)
+    assert both.cycles == 256

@@ -40,9 +40,9 @@ def test_every_instruction_is_an_event_of_its_queue(toy: Machine, micro: Any) ->
     }
     events = [event for event in found["traceEvents"] if event["ph"] == "X"]
     assert [(e["name"], lanes[e["tid"]]) for e in events] == [
-        ("third", (0, "tensor 0")),
-        ("first", (0, "transfer 0")),
-        ("second", (1, "transfer 0")),
+        ("third", (2, "tensor 0")),
+        ("first", (2, "transfer 0")),
+        ("second", (3, "transfer 0")),
     ]
     assert all(event["pid"] == lanes[event["tid"]][0] for event in events)
     # 100 MHz: a hundredth of a microsecond per cycle.
@@ -66,10 +66,41 @@ def test_the_bandwidth_in_use(toy: Machine, micro: Any) -> None:
 def test_cores_and_the_model_are_named(toy: Machine, micro: Any) -> None:
     found = trace(toy, micro)
     names = [e["args"]["name"] for e in found["traceEvents"] if e["name"] == "process_name"]
-    assert names == ["toy-2 core 0 (model)", "toy-2 core 1 (model)"]
+    assert names == ["toy-2 core 0 (model)", "toy-2 core 1 (model)", "toy-2 DDR (model)"]
     assert found["otherData"]["machine"] == "toy-2"
     assert found["otherData"]["cycles"] == 60
     assert "model" in found["otherData"]["note"]
+
+
+def test_the_trace_event_format_is_kept(toy: Machine, micro: Any) -> None:
+    """Its rules: known phases, ids that are named once and are not 0, slices that do not cross."""
+    queues = {
+        T0: [micro.fill(n, operation=n % 3) for n in range(1, 90)],
+        D0: [micro.load(1) for _ in range(40)],
+        D1: [micro.load(2, operation=1) for _ in range(20)],
+    }
+    # 3 does not divide a microsecond, so that every time is rounded.
+    found = timeline(micro.code(queues), replace(toy, clock_mhz=3))
+    events = json.loads(trace_text([found] * 2, name="tiny"))["traceEvents"]
+    assert {event["ph"] for event in events} == {"M", "X", "C"}
+    named = [(e["name"], e["pid"], e.get("tid")) for e in events if e["ph"] == "M"]
+    assert len(named) == len(set(named))
+    threads = {(pid, tid) for name, pid, tid in named if name == "thread_name"}
+    processes = {pid for name, pid, _ in named if name == "process_name"}
+    assert all(isinstance(tid, int) and tid > 0 and pid > 0 for pid, tid in threads)
+    assert {event["pid"] for event in events} == processes
+    ends: dict[tuple[int, int], float] = {}
+    slices = sorted((e for e in events if e["ph"] == "X"), key=lambda e: e["ts"])
+    assert len(slices) == 2 * (89 + 40 + 20)
+    for event in slices:
+        lane = (event["pid"], event["tid"])
+        assert lane in threads
+        # Viewers count whole nanoseconds, a thousand of the last digit here.
+        assert event["dur"] > 0
+        assert event["ts"] >= ends.get(lane, 0.0) - 1e-6
+        ends[lane] = event["ts"] + event["dur"]
+    counted = [event["ts"] for event in events if event["ph"] == "C"]
+    assert counted == sorted(counted)
 
 
 def test_segments_follow_each_other(toy: Machine, micro: Any) -> None:

@@ -9,9 +9,12 @@ import pytest
 
 from toolchain.codegen.generate import generate
 from toolchain.core.dtypes import Array, DType
+from toolchain.core.machine import Machine
 from toolchain.core.quant import Rounding
+from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import Operation, Pool, PoolKind, Program, Tensor
 from toolchain.testing.compiled import COMPILER, assert_same
+from toolchain.testing.machines import refused, run_on_machine
 
 Between = Callable[..., list[str]]
 
@@ -44,8 +47,11 @@ def window_of_one() -> Callable[[str, str, int], Pool]:
 
 
 @pytest.fixture
-def between() -> Between:
-    """Compare C with the interpreter on random input; the kernels that are called for `op`."""
+def between(some_machine: Machine) -> Between:
+    """Compare C and a machine with the interpreter; the kernels that C calls for `op`.
+
+    The input is random. Machines compare every tensor; operations that they refuse are left out.
+    """
     if COMPILER is None:
         pytest.skip("there is no C compiler `cc`")
 
@@ -76,6 +82,12 @@ def between() -> Between:
         low, high = x[0].qmin, x[0].qmax + 1
         fed = np.random.default_rng(1).integers(low, high, x[1]).astype(x[0].numpy)
         assert_same(program, {"fed": fed})
+        if refused(program, some_machine) is None:
+            found = run_on_machine(program, {"fed": fed}, some_machine)
+            expected = Interpreter(program).run({"fed": fed}, observe=tuple(found))
+            assert {"x", "y"} <= set(found)
+            for name, array in found.items():
+                np.testing.assert_array_equal(array, expected[name])
         return [call.kernel.name for call in generate(program).steps[1].calls]
 
     return run

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from toolchain.accelerator.container.records import HostSegment, MachineSegment, Variant
 from toolchain.accelerator.cycles.model import timeline
 from toolchain.accelerator.cycles.records import Timeline
+from toolchain.accelerator.cycles.summary import summarise
 from toolchain.accelerator.isa.code import Code
 from toolchain.accelerator.isa.instructions import Copy, Fill, Multiply
 from toolchain.accelerator.isa.operands import (
@@ -28,6 +32,9 @@ from toolchain.core.machine import (
     TensorEngine,
     TransferEngine,
 )
+from toolchain.core.quant import Rounding as ProgramRounding
+from toolchain.program.records import Program, Quantize, Tensor
+from toolchain.render.machine.records import MachineStudy, Point
 
 C0, T0, D0 = (Queue(0, e, 0) for e in (Engine.CONVOLUTION, Engine.TENSOR, Engine.TRANSFER))
 
@@ -86,3 +93,93 @@ def run(small: Machine) -> tuple[Code, Timeline]:
         sizes={Space.MEMORY: 1024},
     )  # fmt: skip
     return code, timeline(code, small)
+
+
+def host() -> HostSegment:
+    """The image is turned into integers."""
+    program = Program(
+        name="host",
+        rounding=ProgramRounding.HALF_EVEN,
+        inputs=("image",),
+        outputs=("x",),
+        tensors={
+            "image": Tensor(name="image", dtype=DType.FLOAT32, shape=(16, 16)),
+            "x": Tensor(name="x", dtype=DType.INT8, shape=(16, 16)),
+        },
+        constants={},
+        operations=(
+            Quantize(
+                name="q<1>", inputs=("image",), outputs=("x",),
+            ),
+        ),
+    )  # fmt: skip
+    return HostSegment(program=program, reasons={"q<1>": "turns floats & more"})
+
+
+def study_of(run: tuple[Code, Timeline], name: str = "net <b>") -> MachineStudy:
+    """One part for the CPU, one for the machine; batches 1 and 4, and twice the machine."""
+    code, found = run
+    one = summarise([found], batch=1)
+    four = replace(one, batch=4)
+    machine = found.machine
+    return MachineStudy(
+        name=name,
+        machine=machine,
+        variant=Variant(
+            group=0,
+            batch=1,
+            inputs=("image",),
+            outputs=("y",),
+            segments=(host(), MachineSegment(code=code, inputs=(), outputs=())),
+        ),
+        segments=(run,),
+        shown=one,
+        variants=(one, four),
+        constants=100,
+        groups=1,
+        scaling=(
+            Point(machine=machine, batch=1, cycles=268, bound=134),
+            Point(machine=machine, batch=4, cycles=536, bound=402),
+            Point(
+                machine=replace(machine, name="twice", cores=2),
+                batch=1,
+                bound=9,
+                why="does not fit",
+            ),
+        ),
+    )
+
+
+@pytest.fixture
+def study(run: tuple[Code, Timeline]) -> MachineStudy:
+    return study_of(run)
+
+
+@pytest.fixture
+def long_study(small: Machine) -> MachineStudy:
+    """3000 instructions, each an operation of its own."""
+    copies = tuple(
+        Copy(
+            operation=2 * number,
+            waits=(Wait(T0, number),) if number else (),
+            target=view(64 * (number % 8), 16),
+            source=view(0, 16, space=Space.INPUT),
+        )
+        for number in range(1500)
+    )
+    fills = tuple(
+        Fill(
+            operation=2 * number + 1,
+            waits=(Wait(D0, number + 1),),
+            target=view(512 + 64 * (number % 8), 16),
+            value=0,
+        )
+        for number in range(1500)
+    )
+    code = Code(
+        machine="small-1",
+        operations=tuple(f"/a/rather/long/path/of/layer/{number}/Conv" for number in range(3000)),
+        queues={D0: copies, T0: fills},
+        sizes={Space.MEMORY: 1024},
+    )
+    return study_of((code, timeline(code, small)), "long")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolchain.accelerator.compile.rules.base import Facts, Rule
@@ -14,15 +14,16 @@ from toolchain.accelerator.compile.rules.elementwise import (
     slope_rule,
     table_rule,
 )
-from toolchain.accelerator.compile.rules.movement import move_rules, nearest_rule, splits_evenly
+from toolchain.accelerator.compile.rules.movement import move_rules, splits_evenly
+from toolchain.accelerator.compile.rules.normalization import normalize_rule, run_axis
 from toolchain.accelerator.compile.rules.pooling import pool_rule
 from toolchain.accelerator.compile.rules.rows import (
     extreme_rule,
-    normalize_rule,
     product_rule,
     reduce_rule,
     softmax_rule,
 )
+from toolchain.accelerator.compile.rules.selection import nearest_rule
 from toolchain.core.dtypes import DType
 from toolchain.program.records import (
     ArgExtreme,
@@ -45,7 +46,7 @@ from toolchain.program.records import (
 
 if TYPE_CHECKING:
     from toolchain.core.machine import Machine
-    from toolchain.program.records import Program
+    from toolchain.program.records import Program, Tensor
 
 _STORED = frozenset(
     {
@@ -101,20 +102,38 @@ def unsupported(op: Operation, program: Program, machine: Machine) -> str | None
         return "it reads floating-point numbers"
     if any(len(tensor.shape) > _MOST_AXES for tensor in tensors):
         return f"a tensor has more than {_MOST_AXES} axes"
+    reason = _reads_constant(op, program) or _wrong_form(op, tensors)
+    return reason or _too_wide(op, program, machine)
+
+
+def _reads_constant(op: Operation, program: Program) -> str | None:
+    """A constant as an operand is a parameter of two kinds of operations alone."""
+    joins = isinstance(op, Binary) or (isinstance(op, Move) and op.kind is MoveKind.CONCAT)
+    constants = [name in program.constants for name in op.inputs]
+    if all(constants) or (any(constants) and not joins):
+        return "it reads a constant"
+    return None
+
+
+def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
+    shape = tensors[0].shape
     match op:
-        case Conv() | Pool() if len(tensors[0].shape) not in (3, 4):
-            return "windows have three spatial axes"
-        case Resize() if op.weights and len(tensors[0].shape) not in (3, 4):
-            return "there are three spatial axes"
-        case Resize() if op.weights and min(op.axes) < 2:
-            return "samples or channels are blended"
-        case Move(kind=MoveKind.RESHAPE) if not splits_evenly(tensors[0].shape, tensors[-1].shape):
-            return "the shapes have no common axes"
-        case MatMul() if op.b is None and any(len(t.shape) > 5 for t in tensors):
-            return "there are more than three axes of matrices"
-        case MatMul() if len(tensors[0].shape) > 4:
-            return "there are more than two axes of matrices"
-    return _too_wide(op, program, machine)
+        case Conv() | Pool():
+            found = len(shape) not in (3, 4), "windows have three spatial axes"
+        case Resize() if op.weights:
+            wrong = len(shape) not in (3, 4) or min(op.axes) < 2
+            found = wrong, "it blends other axes than rows and columns"
+        case Move(kind=MoveKind.RESHAPE):
+            found = not splits_evenly(shape, tensors[-1].shape), "the shapes have no common axes"
+        case MatMul() if op.b is None:
+            found = any(len(t.shape) > 5 for t in tensors), "there are more than three outer axes"
+        case MatMul():
+            found = len(shape) > 4, "there are more than two outer axes"
+        case Normalize():
+            found = not run_axis(shape, op.length)[1], "runs begin within rows"
+        case _:
+            return None
+    return found[1] if found[0] else None
 
 
 def _too_wide(op: Operation, program: Program, machine: Machine) -> str | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.accelerator.compile.boxes import Box, whole
-from toolchain.accelerator.isa.instructions import Instruction
+from toolchain.accelerator.compile.views import merged_pair
+from toolchain.accelerator.isa.instructions import Copy, Instruction
 from toolchain.accelerator.isa.operands import Engine, Finish, Rounding, ToFloat, ToInteger, View
 from toolchain.core.dtypes import DType
 from toolchain.program.records import Requantize
@@ -127,8 +128,8 @@ class Facts:
         dtype = self.dtype(name)
         return self.to_integer(zero_point, (dtype.qmin, dtype.qmax))
 
-    def stored_of_float(self, name: str, zero_point: int) -> ToInteger:
-        """The same for what is computed in float32 in every program, an exact one included."""
+    def in_float(self, name: str, zero_point: int) -> ToInteger:
+        """As `stored`, of what programs compute in float32, also those that requantize exactly."""
         return replace(self.stored(name, zero_point), exact=False)
 
     def channel(self, name: str, channels: int, dtype: type[np.generic]) -> Array:
@@ -192,9 +193,20 @@ def aligned(box: Box, shape: tuple[int, ...]) -> Box:
     )
 
 
+def copied(target: View, source: View) -> Instruction:
+    """Elements of one view to another of the same extents but for those of 1."""
+    target, source = merged_pair(target, source)
+    return Copy(operation=0, target=target, source=source)
+
+
 def every_axis(shape: tuple[int, ...]) -> Mapping[int, int]:
     """Parts may be cut anywhere."""
     return dict.fromkeys(range(len(shape)), 1)
+
+
+def single(number: float) -> float:
+    """The float32 number nearest to one, as programs take their factors."""
+    return float(np.float32(number))
 
 
 def names(op: Operation, facts: Facts) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolchain.accelerator.compile.boxes import Box
-from toolchain.accelerator.compile.rules.base import Facts, Operands, Parameter, Rule
+from toolchain.accelerator.compile.rules.base import Facts, Operands, Parameter, Rule, single
 from toolchain.accelerator.compile.rules.convolution import channels_last_view
 from toolchain.accelerator.isa.instructions import Blend, Instruction
 
@@ -72,7 +72,7 @@ class Blending(Rule):
                 column_weights=found["column_weights"],
                 widths_first=list(self.op.axes) != sorted(self.op.axes),
                 source_zero=self.op.x_zero_point,
-                factor=self.op.factor,
-                finish=self.facts.stored_of_float(self.output, self.op.zero_point),
+                factor=single(self.op.factor),
+                finish=self.facts.in_float(self.output, self.op.zero_point),
             ),
         )

@@ -134,8 +134,7 @@ def channels_last_view(view: View) -> View:
 
 def dense_rule(op: MatMul, facts: Facts) -> Rule:
     """Matrix product with a constant matrix: a convolution whose positions are the rows."""
-    assert op.b is not None
-    matrix = facts.program.constants[op.b]
+    matrix = facts.program.constants[str(op.b)]
     shape = facts.shape(op.outputs[0])
     rank = len(shape)
     return Dense(

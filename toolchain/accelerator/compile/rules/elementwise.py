@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolchain.accelerator.compile.boxes import whole
 from toolchain.accelerator.compile.rules.base import (
     Elementwise,
     Facts,
@@ -17,6 +18,7 @@ from toolchain.accelerator.compile.rules.base import (
     aligned,
     every_axis,
     names,
+    single,
 )
 from toolchain.accelerator.compile.views import Patch, broadcast, permuted
 from toolchain.accelerator.isa.instructions import (
@@ -26,10 +28,11 @@ from toolchain.accelerator.isa.instructions import (
     Lookup,
     Scale,
 )
+from toolchain.core.dtypes import DType
 from toolchain.program.records import BinaryKind
 
 if TYPE_CHECKING:
-    from toolchain.accelerator.isa.operands import View
+    from toolchain.accelerator.isa.operands import ToInteger, View
     from toolchain.program.records import Binary, Rescale, Slope, Table
 
 _KINDS = {
@@ -80,8 +83,8 @@ class Combining(Elementwise):
                 kind=_KINDS[op.kind],
                 a_zero=op.a_zero_point,
                 b_zero=op.b_zero_point,
-                a_factor=op.a_factor,
-                b_factor=op.b_factor,
+                a_factor=single(op.a_factor),
+                b_factor=single(op.b_factor),
                 finish=self.facts.to_integer(op.zero_point, (op.low, op.high)),
             ),
         )
@@ -90,13 +93,16 @@ class Combining(Elementwise):
 def constant_part(at: Operands, role: str) -> View:
     """What a part of the result needs of a constant that broadcasts against the result."""
     view = at.parameters[role]
-    box = tuple((0, extent) for extent in view.shape)
+    box = whole(view.shape)
     return Patch(box=box, view=view).crop(aligned(at.box, view.shape)).view
 
 
 def table_rule(op: Table, facts: Facts) -> Rule:
     """A function of 8 bits, or one for each index of an axis."""
     table = facts.program.constants[op.table]
+    # Integers of 4 bits lie in bytes, from whose smallest integer the machine counts.
+    source = facts.dtype(op.inputs[0])
+    table = np.roll(table, source.qmin - DType(source.numpy.name).qmin, axis=-1)
     return LookingUp(
         facts=facts,
         name=op.name,
@@ -133,8 +139,8 @@ def rescale_rule(op: Rescale, facts: Facts) -> Rule:
         inputs=op.inputs,
         cuts=every_axis(facts.shape(op.outputs[0])),
         source_zero=op.x_zero_point,
-        factor=op.factor,
-        zero_point=op.zero_point,
+        factor=single(op.factor),
+        finish=facts.stored(op.outputs[0], op.zero_point),
     )
 
 
@@ -149,8 +155,8 @@ def slope_rule(op: Slope, facts: Facts) -> Rule:
         parameters=(Parameter(role="negative", array=negative),),
         cuts=every_axis(facts.shape(op.outputs[0])),
         source_zero=op.x_zero_point,
-        factor=op.factor,
-        zero_point=op.zero_point,
+        factor=single(op.factor),
+        finish=facts.in_float(op.outputs[0], op.zero_point),
     )
 
 
@@ -160,7 +166,7 @@ class Scaling(Elementwise):
 
     source_zero: int
     factor: float
-    zero_point: int
+    finish: ToInteger
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One scaling."""
@@ -175,6 +181,6 @@ class Scaling(Elementwise):
                 negative=negative,
                 source_zero=self.source_zero,
                 factor=self.factor,
-                finish=self.facts.stored(self.output, self.zero_point),
+                finish=self.finish,
             ),
         )

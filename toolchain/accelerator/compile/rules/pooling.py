@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.boxes import Box
-from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule, every_axis
+from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule, every_axis, single
 from toolchain.accelerator.compile.rules.convolution import channels_last_view
 from toolchain.accelerator.compile.rules.windows import Axis, spatial, taken
-from toolchain.accelerator.isa.instructions import Instruction, PoolKind
+from toolchain.accelerator.isa.instructions import Instruction
 from toolchain.accelerator.isa.instructions import Pool as PoolInstruction
+from toolchain.accelerator.isa.instructions import PoolKind as InstructionKind
+from toolchain.program.records import PoolKind
 
 if TYPE_CHECKING:
+    from toolchain.accelerator.isa.operands import ToInteger
     from toolchain.program.records import Pool
 
 
@@ -42,6 +45,13 @@ class Pooling(Rule):
         axes = self.axes[2 - (len(box) - 2) :]
         return ((*box[:2], *(taken(a, b) for a, b in zip(box[2:], axes, strict=True))),)
 
+    def _finish(self) -> ToInteger:
+        op = self.op
+        if op.kind is PoolKind.MAX:
+            # What is largest leaves as it is, whatever bounds the program names.
+            return self.facts.stored(self.output, 0)
+        return self.facts.to_integer(op.zero_point, (op.low, op.high))
+
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One pooling."""
         source = at.source()
@@ -57,14 +67,14 @@ class Pooling(Rule):
                 operation=0,
                 target=channels_last_view(at.target),
                 source=channels_last_view(source.view),
-                kind=PoolKind[self.op.kind.name],
+                kind=InstructionKind[self.op.kind.name],
                 kernel=tuple(axis.kernel for axis in self.axes),
                 strides=tuple(axis.stride for axis in self.axes),
                 dilations=tuple(axis.dilation for axis in self.axes),
                 pads=(*begins, *ends),
                 count_padding=self.op.count_include_pad,
                 source_zero=self.op.x_zero_point,
-                factor=self.op.factor,
-                finish=self.facts.to_integer(self.op.zero_point, (self.op.low, self.op.high)),
+                factor=single(self.op.factor),
+                finish=self._finish(),
             ),
         )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import product
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,15 +15,15 @@ from toolchain.accelerator.compile.rules.base import (
     Parameter,
     Rule,
     all_of,
+    single,
 )
-from toolchain.accelerator.compile.views import broadcast, inserted, permuted
+from toolchain.accelerator.compile.views import broadcast, inserted, joined_rows, permuted
 from toolchain.accelerator.isa.instructions import (
     Extreme,
     Instruction,
     Multiply,
     ReduceKind,
 )
-from toolchain.accelerator.isa.instructions import Normalize as NormalizeInstruction
 from toolchain.accelerator.isa.instructions import Reduce as ReduceInstruction
 from toolchain.accelerator.isa.instructions import Softmax as SoftmaxInstruction
 from toolchain.accelerator.isa.operands import Engine, View
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from toolchain.program.records import (
         ArgExtreme,
         MatMul,
-        Normalize,
         Reduce,
         Softmax,
         WideSoftmax,
@@ -120,7 +117,7 @@ class Product(Rule):
                 a_zero=self.op.a_zero_point,
                 finish=self.facts.finish(self.op.finish),
             )
-            for target, one, other in zip(*_runs(at.target, a, b), strict=True)
+            for target, one, other in joined_rows(len(front), at.target, a, b)
         )
 
     def _columns(self, view: View, at: Operands) -> View:
@@ -139,33 +136,6 @@ class Product(Rule):
             )
         )
         return replace(view, offset=offset, shape=(*lead, view.shape[-2], stop - start))
-
-
-def _runs(*views: View) -> tuple[tuple[View, ...], ...]:
-    """Views (..., X, Y) as views (N, X, Y) that together run through the same elements."""
-    front = views[0].shape[:-2]
-    if not front:
-        return tuple((inserted(view, 0),) for view in views)
-    inner = len(front)
-    while inner > 1 and all(
-        view.strides[inner - 2] == view.strides[inner - 1] * view.shape[inner - 1] for view in views
-    ):
-        inner -= 1
-    outer = front[: inner - 1]
-    count = prod(front[inner - 1 :])
-    return tuple(
-        tuple(
-            replace(
-                view,
-                offset=view.offset
-                + sum(i * s for i, s in zip(index, view.strides[: inner - 1], strict=True)),
-                shape=(count, *view.shape[-2:]),
-                strides=(view.strides[len(front) - 1], *view.strides[-2:]),
-            )
-            for index in product(*map(range, outer))
-        )
-        for view in views
-    )
 
 
 def softmax_rule(op: Softmax | WideSoftmax, facts: Facts) -> Rule:
@@ -215,8 +185,8 @@ class Shares(Rule):
                 source=permuted(at.source().view, last),
                 exponentials=at.parameters["exponentials"],
                 low=at.parameters.get("low"),
-                factor=self.factor,
-                finish=self.facts.stored_of_float(self.output, self.zero_point),
+                factor=single(self.factor),
+                finish=self.facts.in_float(self.output, self.zero_point),
             ),
         )
 
@@ -269,8 +239,8 @@ class Reduction(Rule):
                 source=at.source().view,
                 kind=ReduceKind[self.op.kind.name],
                 source_zero=self.op.x_zero_point,
-                factor=self.op.factor,
-                finish=self.facts.stored(self.output, self.op.zero_point),
+                factor=single(self.op.factor),
+                finish=self.facts.in_float(self.output, self.op.zero_point),
             ),
         )
 
@@ -321,72 +291,3 @@ class Finding(Rule):
                 last=self.op.last,
             ),
         )
-
-
-def normalize_rule(op: Normalize, facts: Facts) -> Rule:
-    """Runs of neighbouring elements in row-major order."""
-    shape = facts.shape(op.outputs[0])
-    constants = facts.program.constants
-    first = len(shape)
-    while prod(shape[first:]) < op.length:
-        first -= 1
-    lead = next((axis for axis, extent in enumerate(shape) if extent > 1), 0)
-    cuts = {lead: 1} if lead < first else {}
-    parameters = []
-    for role, name in (("gain", op.gain), ("offset", op.offset)):
-        if name is None:
-            continue
-        array = constants[name].astype(np.float32)
-        array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
-        # Runs have parameters of their own where axes in front of them do.
-        front = tuple(n if m > 1 else 1 for n, m in zip(shape, array.shape, strict=True))[:first]
-        rows = np.broadcast_to(array, (*front, *shape[first:])).reshape(-1, op.length)
-        if len(rows) > 1:
-            rows = np.broadcast_to(array, shape).reshape(-1, op.length)
-            cuts = {}
-        parameters.append(Parameter(role=role, array=np.ascontiguousarray(rows)))
-    return Normalization(
-        facts=facts,
-        name=op.name,
-        output=op.outputs[0],
-        inputs=op.inputs,
-        cuts=cuts,
-        parameters=tuple(parameters),
-        op=op,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Normalization(Rule):
-    """Parts of a normalization: whole samples, or what the first long axis is cut into."""
-
-    op: Normalize
-
-    def needs(self, box: Box) -> tuple[Box | None, ...]:
-        """The same part."""
-        return (box,)
-
-    def instructions(self, at: Operands) -> tuple[Instruction, ...]:
-        """One normalization; tensors of runs lie row-major."""
-        runs = prod(at.target.shape) // self.op.length
-        target, source = (_as_rows(v, runs, self.op.length) for v in (at.target, at.source().view))
-        gain = at.parameters["gain"]
-        offset = at.parameters.get("offset")
-        return (
-            NormalizeInstruction(
-                operation=0,
-                target=target,
-                source=source,
-                gain=broadcast(gain, (runs, self.op.length)),
-                offset=None if offset is None else broadcast(offset, (runs, self.op.length)),
-                centred=self.op.centred,
-                source_zero=self.op.x_zero_point,
-                epsilon=self.op.epsilon,
-                finish=self.facts.stored_of_float(self.output, self.op.zero_point),
-            ),
-        )
-
-
-def _as_rows(view: View, runs: int, length: int) -> View:
-    """A row-major view without gaps as (runs, length)."""
-    return replace(view, shape=(runs, length), strides=(length * view.itemsize, view.itemsize))

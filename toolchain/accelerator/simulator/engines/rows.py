@@ -58,8 +58,9 @@ def softmax(at: Softmax, read: Read) -> Array:
 
 
 def normalize(at: Normalize, read: Read) -> Array:
-    """Runs along the last axis of (R, n)."""
-    c = centred(read(at.source), at.source_zero).astype(np.int64)
+    """Runs along all axes of (R, n...) but the first."""
+    shape = at.target.shape
+    c = centred(read(at.source), at.source_zero).astype(np.int64).reshape(shape[0], -1)
     n = c.shape[1]
     check_fits((n * largest(c)) ** 2)
     total = np.sum(c, axis=1, keepdims=True) if at.centred else np.int64(0)
@@ -69,7 +70,7 @@ def normalize(at: Normalize, read: Read) -> Array:
     # 1 in place of a root of 0: equal elements are not off at all.
     inverse = 1.0 / np.where(variance == 0, 1.0, root)
     reciprocal = np.where(variance == 0, 0.0, inverse).astype(np.float32)
-    value = deviation.astype(np.float32) * reciprocal * read(at.gain)
+    value = (deviation.astype(np.float32) * reciprocal).reshape(shape) * read(at.gain)
     if at.offset is not None:
         value += read(at.offset)
     return to_integer(value, at.finish, at.target.dtype)
