@@ -59,8 +59,8 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         except DoesNotFitError as error:
             # What was placed so that it rests may have left gaps that nothing fits into.
             failed = error
-            for buffer, (buffer.first, buffer.last) in zip(assignment.buffers, spans, strict=True):
-                buffer.offset = -1
+            for buffer, (first, last) in zip(assignment.buffers, spans, strict=True):
+                buffer.first, buffer.last, buffer.offset = first, last, -1
     raise failed
 
 

@@ -182,7 +182,9 @@ def tiled_plan(flow: Flow, chosen: Sequence[Estimate], share: float, *, promote:
             for step in sorted({step for own in now for step in own}):
                 own = {core: found[step] for core, found in enumerate(now) if step in found}
                 works.append(Work(step=step, group=number, tile=turn // cores, own=own))
-    residence = _residence(flow, chosen, share if promote else 0.0)
+    # Without a way between cores, what a tile made on one of them has to reach others by the DDR.
+    alone = cores > 1 and flow.costs.machine.interconnect is None
+    residence = _residence(flow, chosen, share if promote and not alone else 0.0)
     return Plan(steps=tuple(flow.steps), works=tuple(works), residence=residence)
 
 
