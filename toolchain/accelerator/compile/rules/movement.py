@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 
@@ -161,15 +161,23 @@ class Repeated(Rule):
 
 def _reshape(op: Move, facts: Facts) -> Rule:
     source, target = facts.shape(op.inputs[0]), facts.shape(op.outputs[0])
-    same = bool(source and target) and source[0] == target[0]
+    axis, length = _first_axis(target)
+    _, other = _first_axis(source)
+    multiple = lcm(length, other) // length
     return Reshaped(
         facts=facts,
         name=op.name,
         engine=facts.moving,
         output=op.outputs[0],
         inputs=op.inputs,
-        cuts={0: 1} if same else {},
+        cuts={axis: multiple} if axis < len(target) and multiple < target[axis] else {},
     )
+
+
+def _first_axis(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The first axis that is longer than 1, and elements from one of its indices to the next."""
+    axis = next((at for at, extent in enumerate(shape) if extent > 1), len(shape))
+    return axis, prod(shape[axis + 1 :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +185,14 @@ class Reshaped(Rule):
     """A reshape as a copy between the finest axes that both shapes are made of."""
 
     def needs(self, box: Box) -> tuple[Box | None, ...]:
-        """All of it, or what the first axis is cut to."""
+        """All of it, or the same elements where the first axes are cut alike."""
         own = all_of(self.facts, self.inputs[0])
-        return ((box[0], *own[1:]) if self.cuts else own,)
+        for axis in self.cuts:
+            _, length = _first_axis(self.facts.shape(self.output))
+            first, other = _first_axis(self.facts.shape(self.inputs[0]))
+            begin, end = (bound * length // other for bound in box[axis])
+            own = (*own[:first], (begin, end), *own[first + 1 :])
+        return (own,)
 
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One copy."""
