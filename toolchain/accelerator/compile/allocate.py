@@ -37,12 +37,13 @@ class DoesNotFitError(Exception):
 
     Attributes:
         buffer: The first of them that finds no room.
+        capacity: Bytes of the memory.
     """
 
     def __init__(self, buffer: Buffer, capacity: int) -> None:
         """Say what finds no room in so many bytes."""
         super().__init__(f"{buffer.name}: {buffer.size} bytes, of {capacity}")
-        self.buffer = buffer
+        self.buffer, self.capacity = buffer, capacity
 
 
 def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
