@@ -25,7 +25,8 @@ infinite number or a key that stands twice is an error, and all errors are repor
 Who wins: defaults < file < `[target.NAME]` < command line. Tables merge key by key, lists are
 replaced whole.
 
-- `--set quantize.method=mse` sets one option for all targets, with `target.NAME.` in front for one.
+- `--set quantize.method=mse` sets one option for all targets, with `target.NAME.` in front for one;
+  `target.NAME.OPTION` is short for `target.NAME.options.OPTION`.
   The value is TOML, or plain text where it is not. Lists are counted from 0:
   `--set input.0.resize=256`. Of two settings of the same option the later wins.
 - File names (`model`, `output`, `calibration.data`, `evaluation.data`, `evaluation.labels`,

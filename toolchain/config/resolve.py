@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from toolchain.config.dotted import Path, format_path, leaves_of
@@ -50,6 +50,7 @@ def resolve(
     target whose options are no record.
     """
     shape = ConfigShape(str(raw.path), targets)
+    overrides = [_written_out(override, targets) for override in overrides]
     edited, problems = apply_overrides(raw.values, overrides)
     tree, unresolved = _located(edited, raw, overrides)
     chosen: Tree | None = tree.get("targets")
@@ -72,6 +73,17 @@ def resolve(
         origins |= _origins(values["target"][name], merged[name], ("target", name))
     builds = tuple(shape.build(merged[name], name) for name in names)
     return ResolvedConfig(builds=builds, origins=origins, values=values)
+
+
+def _written_out(override: Override, targets: Mapping[str, TargetDef]) -> Override:
+    """`target.NAME.OPTION`, short for `target.NAME.options.OPTION`, in full."""
+    match override.path:
+        case ("target", str(name), str(key), *rest) if name in targets:
+            record = targets[name].options
+            own = {field.name for field in fields(record)} if is_dataclass(record) else set()
+            if key in own - {*SECTIONS, "platform", "options"}:
+                return replace(override, path=("target", name, "options", key, *rest))
+    return override
 
 
 def _located(

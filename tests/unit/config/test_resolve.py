@@ -119,6 +119,13 @@ def test_flags_win_over_overlays_and_the_later_over_the_earlier(run):
     assert build.input[0].resize == 256
 
 
+def test_options_of_a_target_may_be_set_in_short(run):
+    resolved = run(OVERLAID, "target.vector.core=little", "target.vector.memory.banks=2")
+    (build,) = resolved.builds
+    assert (build.target_options.core, build.target_options.memory.banks) == ("little", 2)
+    assert resolved.origins["target.vector.options.core"] == "--set"
+
+
 def test_every_value_has_its_origin(run, tmp_path):
     resolved = run(OVERLAID, "target.vector.options.core=little", "optimize.prove=false")
     file = str(tmp_path / "c.toml")
