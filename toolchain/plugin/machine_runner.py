@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.container.records import SUFFIX
@@ -97,6 +98,9 @@ class _Model:
     def run(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         """Outputs, and layers where they were asked for.
 
+        Results of movements that readers look at where the elements were before are nowhere on
+        the machine; as layers they are the movements of what is there.
+
         Raises:
             InternalError: A layer cannot be seen, or has another form than in the program.
         """
@@ -104,6 +108,7 @@ class _Model:
             return self._runtime.run(feeds)
         values = self._runtime.trace(feeds)
         program = self._of(feeds)
+        _move(program, values)
         for name in program.written:
             _check_form(program.tensors[name], values.get(name))
         return values
@@ -115,6 +120,19 @@ class _Model:
         name, array = next(iter(feeds.items()))
         extents = self._program.tensors[name].shape
         return batched(self._program, array.size // math.prod(extents))
+
+
+def _move(program: Program, values: dict[str, Array]) -> None:
+    """Add the results of movements that are not there."""
+    from toolchain.program.interpreter import Interpreter
+    from toolchain.program.records import Move
+
+    for op in program.operations:
+        missing = tuple(name for name in op.outputs if name not in values)
+        if isinstance(op, Move) and missing:
+            inputs = tuple(name for name in op.inputs if name in values)
+            alone = replace(program, inputs=inputs, outputs=missing, operations=(op,))
+            values |= Interpreter(alone).run({name: values[name] for name in inputs})
 
 
 def _check_form(tensor: Tensor, array: Array | None) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from toolchain.accelerator.compile.boxes import Box
 from toolchain.accelerator.compile.costs import parameter_view, stored_type
 from toolchain.accelerator.compile.layout import orders
-from toolchain.accelerator.compile.rules import rules_of
 from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule
+from toolchain.accelerator.compile.rules.steps import steps_of
 from toolchain.accelerator.compile.views import Order, Patch, place
 from toolchain.accelerator.isa.instruction_rules import instruction_findings
 from toolchain.accelerator.isa.operands import Engine, Space, View
@@ -23,7 +23,7 @@ _MOST_PARTS = 12
 
 
 def run_in_parts(program: Program, feeds: Mapping[str, Array], seed: int) -> dict[str, Array]:
-    """Every tensor that operations write, of which a machine can do all, each in random parts.
+    """Every tensor that is made of a program that a machine can do, each in random parts.
 
     Raises:
         AssertionError: An instruction of a part breaks a rule of the instruction set.
@@ -32,13 +32,12 @@ def run_in_parts(program: Program, feeds: Mapping[str, Array], seed: int) -> dic
     rng = np.random.default_rng(seed)
     layout = orders(program)
     found = dict(feeds)
-    for op in program.operations:
-        for rule in rules_of(op, facts):
-            tensor = program.tensors[rule.output]
-            result = np.zeros(tensor.shape, tensor.dtype.numpy)
-            for box in _parts(rule, tensor.shape, rng):
-                result[_slices(box)] = _Bench(layout).computed(rule, box, found)
-            found[rule.output] = result
+    for rule in steps_of(facts, layout):
+        tensor = program.tensors[rule.output]
+        result = np.zeros(tensor.shape, tensor.dtype.numpy)
+        for box in _parts(rule, tensor.shape, rng):
+            result[_slices(box)] = _Bench(layout).computed(rule, box, found)
+        found[rule.output] = result
     return {name: array for name, array in found.items() if name not in feeds}
 
 

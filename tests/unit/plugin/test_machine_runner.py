@@ -29,7 +29,16 @@ from toolchain.errors import CompileError, InternalError, ToolchainError
 from toolchain.plugin.machine_runner import machine_runner
 from toolchain.plugin.runners import RunnerRequest
 from toolchain.program.interpreter import Interpreter
-from toolchain.program.records import Dequantize, FloatOp, Program, Quantize, Table, Tensor
+from toolchain.program.records import (
+    Dequantize,
+    FloatOp,
+    Move,
+    MoveKind,
+    Program,
+    Quantize,
+    Table,
+    Tensor,
+)
 from toolchain.testing.containers import MACHINE, sample_container
 
 X = np.array([[1, -2, 300]], np.float32)
@@ -168,6 +177,24 @@ def test_a_layer_that_cannot_be_seen(tmp_path: Path) -> None:
         pytest.raises(InternalError, match="another tensor than the program"),
     ):
         opened.run({"x": X})
+
+
+def test_a_movement_that_is_nowhere_is_made_of_what_is_there(tmp_path: Path) -> None:
+    more = program()
+    split = Move(
+        name="split", inputs=("h",), outputs=("a", "b"), kind=MoveKind.SPLIT,
+        arguments={"axis": (1,), "sizes": (1, 2)},
+    )  # fmt: skip
+    parts = {
+        name: replace(more.tensors["h"], name=name, shape=(1, n))
+        for name, n in (("a", 1), ("b", 2))
+    }
+    more = replace(more, tensors=more.tensors | parts, operations=(*more.operations, split))
+    with RUNNER.open(request(tmp_path, sample_container(), program=more)) as opened:
+        found = opened.run({"x": X})
+    # 1 and -2 are 2 and -4 in steps of 0.5, 300 is the largest; then halved.
+    assert found["a"].tolist() == [[1]]
+    assert found["b"].tolist() == [[-2, 63]]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.boxes import Box, extents
+from toolchain.accelerator.compile.modes import AUTOMATIC, Modes
 from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule
 from toolchain.accelerator.compile.views import Order, Patch, dense_strides, place
 from toolchain.accelerator.isa.operands import Engine, Queue, Space, View
@@ -59,14 +60,14 @@ class Costs:
         machine: The machine.
         orders: Order of the axes of every tensor.
         knobs: What the search tries.
-        ddr_limit: Bytes of a second that the DDR may be asked for at most; None: all it has.
+        modes: What users have a say in.
     """
 
     facts: Facts
     machine: Machine
     orders: Mapping[str, Order]
     knobs: Knobs = Knobs()
-    ddr_limit: int | None = None
+    modes: Modes = AUTOMATIC
     _known: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)
 
     def engines(self, kind: Engine) -> int:

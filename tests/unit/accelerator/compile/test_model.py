@@ -9,6 +9,7 @@ import pytest
 
 from toolchain.accelerator.compile import model
 from toolchain.accelerator.compile.model import Batches, compile_model
+from toolchain.accelerator.compile.modes import Modes
 from toolchain.accelerator.container.records import Container, MachineSegment, Variant
 from toolchain.accelerator.cycles.model import timeline
 from toolchain.core.machine import Machine
@@ -83,7 +84,7 @@ def test_groups_and_batches_share_the_constants(
 def test_a_limited_ddr_takes_longer(small: Program, sized: Callable[..., Machine]) -> None:
     machine = sized(8192)
     found: list[Container] = [
-        compile_model([small], machine, name="m", batches=Batches(), ddr_limit=limit)
+        compile_model([small], machine, name="m", batches=Batches(), modes=Modes(ddr_limit=limit))
         for limit in (None, 50_000_000)
     ]
     fast, slow = (

@@ -14,7 +14,8 @@ from toolchain.accelerator.compile.rules.elementwise import (
     slope_rule,
     table_rule,
 )
-from toolchain.accelerator.compile.rules.movement import move_rules, splits_evenly
+from toolchain.accelerator.compile.rules.lenses import identity
+from toolchain.accelerator.compile.rules.movement import move_rule
 from toolchain.accelerator.compile.rules.normalization import normalize_rule, run_axis
 from toolchain.accelerator.compile.rules.pooling import pool_rule
 from toolchain.accelerator.compile.rules.rows import (
@@ -64,16 +65,14 @@ _STORED = frozenset(
 _MOST_AXES = 6
 
 
-def rules_of(op: Operation, facts: Facts) -> tuple[Rule, ...]:
-    """A rule for every result of an operation that the machine can do."""
+def rule_of(op: Operation, facts: Facts) -> Rule:
+    """The rule of an operation that the machine can do and no lens can follow (`steps`)."""
     match op:
-        case Move():
-            return move_rules(op, facts)
         case MatMul() if op.b is not None and facts.program.constants[op.b].ndim == 2:
-            return (dense_rule(op, facts),)
+            return dense_rule(op, facts)
         case Resize() if not op.weights:
-            return (nearest_rule(op, facts),)
-    return (_RULES[type(op)](op, facts),)
+            return nearest_rule(op, facts)
+    return _RULES[type(op)](op, facts)
 
 
 _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
@@ -81,6 +80,7 @@ _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
     Binary: binary_rule,
     Conv: conv_rule,
     MatMul: product_rule,
+    Move: move_rule,
     Normalize: normalize_rule,
     Pool: pool_rule,
     Reduce: reduce_rule,
@@ -95,7 +95,7 @@ _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
 
 def unsupported(op: Operation, program: Program, machine: Machine) -> str | None:
     """Why the machine cannot do an operation; None if it can."""
-    if not isinstance(op, Move) and type(op) not in _RULES:
+    if type(op) not in _RULES:
         return f"there is no instruction for {type(op).__name__}"
     tensors = [program.tensors[n] for n in (*op.inputs, *op.outputs) if n in program.tensors]
     if any(tensor.dtype not in _STORED for tensor in tensors[: len(op.inputs)]):
@@ -124,7 +124,9 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
             wrong = len(shape) not in (3, 4) or min(op.axes) < 2
             found = wrong, "it blends other axes than rows and columns"
         case Move(kind=MoveKind.RESHAPE):
-            found = not splits_evenly(shape, tensors[-1].shape), "the shapes have no common axes"
+            lens = identity(shape).reshaped(tensors[-1].shape)
+            wrong = lens is None or not lens.copied_at_once
+            found = wrong, "the shapes have no common axes, or too many"
         case MatMul() if op.b is None:
             found = any(len(t.shape) > 5 for t in tensors), "there are more than three outer axes"
         case MatMul():

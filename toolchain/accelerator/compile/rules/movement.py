@@ -1,11 +1,9 @@
-"""Operations that only move elements."""
+"""Movements that are more than to choose and to reorder: joined, repeated, blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
 
 import numpy as np
 
@@ -21,45 +19,15 @@ from toolchain.accelerator.compile.rules.base import (
     names,
 )
 from toolchain.accelerator.compile.rules.indices import part
-from toolchain.accelerator.compile.rules.selection import choosing_rules
+from toolchain.accelerator.compile.rules.selection import choosing_rule
 from toolchain.accelerator.compile.views import Patch, broadcast, permuted, split_axes
 from toolchain.accelerator.isa.instructions import Instruction
 from toolchain.program.records import Move, MoveKind
 
 
-def move_rules(op: Move, facts: Facts) -> tuple[Rule, ...]:
-    """A rule for every result."""
-    return choosing_rules(op, facts) or (_OTHERS[op.kind](op, facts),)
-
-
-def _transpose(op: Move, facts: Facts) -> Rule:
-    return Transposed(
-        facts=facts,
-        name=op.name,
-        engine=facts.moving,
-        output=op.outputs[0],
-        inputs=op.inputs,
-        cuts=every_axis(facts.shape(op.outputs[0])),
-        perm=op.arguments["perm"],
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transposed(Rule):
-    """Parts of a transposition."""
-
-    perm: tuple[int, ...]
-
-    def needs(self, box: Box) -> tuple[Box | None, ...]:
-        """The same ranges on other axes."""
-        found = list(box)
-        for bounds, axis in zip(box, self.perm, strict=True):
-            found[axis] = bounds
-        return (tuple(found),)
-
-    def instructions(self, at: Operands) -> tuple[Instruction, ...]:
-        """One copy."""
-        return (copied(at.target, permuted(at.source().view, self.perm)),)
+def move_rule(op: Move, facts: Facts) -> Rule:
+    """Movements that no lens can follow."""
+    return choosing_rule(op, facts) or _OTHERS[op.kind](op, facts)
 
 
 def _concat(op: Move, facts: Facts) -> Rule:
@@ -159,65 +127,6 @@ class Repeated(Rule):
         return (copied(at.target, broadcast(at.source().view, at.target.shape)),)
 
 
-def _reshape(op: Move, facts: Facts) -> Rule:
-    source, target = facts.shape(op.inputs[0]), facts.shape(op.outputs[0])
-    same = bool(source and target) and source[0] == target[0]
-    return Reshaped(
-        facts=facts,
-        name=op.name,
-        engine=facts.moving,
-        output=op.outputs[0],
-        inputs=op.inputs,
-        cuts={0: 1} if same else {},
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reshaped(Rule):
-    """A reshape as a copy between the finest axes that both shapes are made of."""
-
-    def needs(self, box: Box) -> tuple[Box | None, ...]:
-        """All of it, or what the first axis is cut to."""
-        own = all_of(self.facts, self.inputs[0])
-        return ((box[0], *own[1:]) if self.cuts else own,)
-
-    def instructions(self, at: Operands) -> tuple[Instruction, ...]:
-        """One copy."""
-        source, target = at.source().view, at.target
-        first, second = refined(source.shape, target.shape)
-        return (copied(split_axes(target, second), split_axes(source, first)),)
-
-
-def refined(
-    a: tuple[int, ...], b: tuple[int, ...]
-) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
-    """Extents into which the axes of two shapes of equal size split, the same for both."""
-    every = sorted({*_edges(a), *_edges(b)})
-
-    def split(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-        factors: list[tuple[int, ...]] = []
-        step = 1
-        for extent in reversed(shape):
-            inside = [edge for edge in every if step <= edge <= step * extent]
-            own = [y // x for x, y in pairwise(inside)]
-            factors.append(tuple(reversed(own)) if own else (1,))
-            step *= extent
-        return tuple(reversed(factors))
-
-    return split(a), split(b)
-
-
-def splits_evenly(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """True if there are axes that both shapes are made of."""
-    every = sorted({*_edges(a), *_edges(b)})
-    return not any(later % earlier for earlier, later in pairwise(every))
-
-
-def _edges(shape: tuple[int, ...]) -> list[int]:
-    """Elements from one index to the next of every axis, and of all."""
-    return [prod(shape[axis:]) for axis in range(len(shape) + 1)]
-
-
 def _depth_to_space(op: Move, facts: Facts) -> Rule:
     (block,), (crd,) = op.arguments["blocksize"], op.arguments["crd"]
     shape = facts.shape(op.outputs[0])
@@ -282,10 +191,8 @@ class Blocks(Rule):
 
 
 _OTHERS: Mapping[MoveKind, Callable[[Move, Facts], Rule]] = {
-    MoveKind.TRANSPOSE: _transpose,
     MoveKind.CONCAT: _concat,
     MoveKind.EXPAND: _expand,
-    MoveKind.RESHAPE: _reshape,
     MoveKind.DEPTH_TO_SPACE: _depth_to_space,
     MoveKind.SPACE_TO_DEPTH: _space_to_depth,
 }

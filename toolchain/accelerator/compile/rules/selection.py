@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -21,19 +21,12 @@ if TYPE_CHECKING:
     from toolchain.program.records import Resize
 
 
-def choosing_rules(op: Move, facts: Facts) -> tuple[Rule, ...] | None:
-    """A rule for every result of a movement that chooses indices; None for other movements."""
-    if op.kind is MoveKind.SPLIT:
-        (axis,) = op.arguments["axis"]
-        starts = np.cumsum([0, *op.arguments["sizes"]])
-        return tuple(
-            _indexed(op, facts, at, {axis: np.arange(start, stop)})
-            for at, (start, stop) in enumerate(pairwise(starts))
-        )
+def choosing_rule(op: Move, facts: Facts) -> Rule | None:
+    """The rule of a movement that chooses indices as no lens does; None for other movements."""
     if op.kind is MoveKind.GATHER:
-        return (_gather(op, facts),)
+        return _gather(op, facts)
     if op.kind in _SEPARABLE:
-        return (_indexed(op, facts, 0, _SEPARABLE[op.kind](op, facts)),)
+        return _indexed(op, facts, _SEPARABLE[op.kind](op, facts))
     return None
 
 
@@ -54,14 +47,14 @@ def nearest_rule(op: Resize, facts: Facts) -> Rule:
     )
 
 
-def _indexed(op: Move, facts: Facts, at: int, found: Mapping[int, Indices]) -> Rule:
+def _indexed(op: Move, facts: Facts, found: Mapping[int, Indices]) -> Rule:
     return Indexed(
         facts=facts,
         name=op.name,
         engine=facts.moving,
-        output=op.outputs[at],
+        output=op.outputs[0],
         inputs=op.inputs,
-        cuts=every_axis(facts.shape(op.outputs[at])),
+        cuts=every_axis(facts.shape(op.outputs[0])),
         indices=_complete(found, facts.shape(op.inputs[0])),
         fill=int(op.fill),
     )
@@ -108,18 +101,12 @@ def _tile(op: Move, facts: Facts) -> Mapping[int, Indices]:
     }
 
 
-def _no_indices(op: Move, facts: Facts) -> Mapping[int, Indices]:
-    del op, facts
-    return {}
-
-
 _Separable: TypeAlias = Callable[[Move, Facts], Mapping[int, Indices]]
 
 _SEPARABLE: Mapping[MoveKind, _Separable] = {
     MoveKind.SLICE: _slice,
     MoveKind.PAD: _pad,
     MoveKind.TILE: _tile,
-    MoveKind.COPY: _no_indices,
 }
 
 
