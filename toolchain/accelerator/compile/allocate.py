@@ -8,7 +8,7 @@ it is there when it is needed.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,31 +141,35 @@ class _Top:
     def __init__(self, capacity: int, heights: Array) -> None:
         self._capacity = capacity
         self._heights = heights
-        self._placed: list[Buffer] = []
+        # Offset, end and buffer, highest first.
+        self._placed: list[tuple[int, int, Buffer]] = []
         self._earliest = 0
 
     def place(self, buffer: Buffer) -> None:
         """The earliest beginning, not before that of the load before it, by bisection."""
-        use = buffer.first
-        starts = range(self._earliest, use + 1)
-        at = bisect_left(starts, True, key=lambda start: self._room(buffer, start) >= 0)
+        starts = range(self._earliest, buffer.first + 1)
+        at = 0
+        if self._room(buffer, starts[0]) < 0:
+            at = bisect_left(starts, True, 1, key=lambda start: self._room(buffer, start) >= 0)
         if at == len(starts):
             raise DoesNotFitError(buffer, self._capacity)
         buffer.first = starts[at]
         buffer.offset = self._room(buffer, buffer.first)
         self._earliest = buffer.first
-        self._placed = [b for b in self._placed if b.last >= self._earliest]
-        self._placed.append(buffer)
+        self._placed = [each for each in self._placed if each[2].last >= self._earliest]
+        end = buffer.offset + _rounded(buffer.size)
+        insort(self._placed, (buffer.offset, end, buffer), key=lambda each: -each[0])
 
     def _room(self, buffer: Buffer, first: int) -> int:
         """The highest free address for a life from `first` on; -1 where there is none."""
         floor = int(self._heights[first : buffer.last + 1].max(initial=0))
         ceiling, needed = self._capacity, _rounded(buffer.size)
-        others = [b for b in self._placed if b.last >= first and b.first <= buffer.last]
-        for other in sorted(others, key=lambda b: -b.offset):
-            if ceiling - (other.offset + _rounded(other.size)) >= needed:
+        for offset, end, other in self._placed:
+            if other.last < first or other.first > buffer.last:
+                continue
+            if ceiling - end >= needed:
                 break
-            ceiling = min(ceiling, other.offset)
+            ceiling = min(ceiling, offset)
         return ceiling - needed if ceiling - needed >= floor else -1
 
 

@@ -70,17 +70,15 @@ def _reuse(assignment: Assignment, before: Mapping[Task, dict[Task, None]]) -> N
         if isinstance(task.action.target, Access):
             writing[task.action.target.buffer].append(task)
     for space in (Space.MEMORY, Space.WEIGHTS):
-        live: list[Buffer] = []
+        live: list[tuple[int, int, Buffer]] = []
         placed = [b for b in assignment.buffers if b.space is space and b.offset >= 0]
         for buffer in sorted(placed, key=lambda b: b.first):
-            for other in live:
-                if _end(other) > buffer.offset and other.offset < _end(buffer):
-                    for task in writing[buffer]:
-                        before[task].update(touching[other])
-            # What is wholly covered cannot be met again.
-            live = [b for b in live if b.offset < buffer.offset or _end(b) > _end(buffer)]
-            live.append(buffer)
-
-
-def _end(buffer: Buffer) -> int:
-    return buffer.offset + buffer.size
+            begin, end = buffer.offset, buffer.offset + buffer.size
+            below = [other for start, stop, other in live if start < end and stop > begin]
+            for other in below:
+                for task in writing[buffer]:
+                    before[task].update(touching[other])
+            if below:
+                # What is wholly covered cannot be met again.
+                live = [each for each in live if each[0] < begin or each[1] > end]
+            live.append((begin, end, buffer))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from toolchain.accelerator.compile.layout import orders
 from toolchain.core.dtypes import DType
 from toolchain.core.quant import Rounding
@@ -20,7 +22,7 @@ from toolchain.program.records import (
 IMAGE, ROWS = (0, 2, 3, 1), (0, 1, 2, 3)
 
 
-def program(shapes: dict[str, tuple[int, ...]], *operations: Operation) -> Program:
+def program(shapes: Mapping[str, tuple[int, ...]], *operations: Operation) -> Program:
     return Program(
         name="p",
         rounding=Rounding.HALF_EVEN,
