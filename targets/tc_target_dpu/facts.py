@@ -6,6 +6,7 @@ from tc_target_dpu import functions
 from tc_target_dpu import rules as own
 from tc_target_dpu.machines import BANK_DEPTH, machine
 from toolchain.api import (
+    KIT_OPTIONS,
     BiasRule,
     DType,
     OpSupport,
@@ -119,9 +120,7 @@ def _size(name: str, pixels: int, parallel: int) -> Platform:
 
 
 SPEC = TargetSpec(
-    machine_options=frozenset(
-        {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
-    ),
+    machine_options=KIT_OPTIONS,
     name="dpu",
     summary="AMD DPUCZDX8G of Zynq UltraScale+, sizes B512 to B4096: int8 by powers of two",
     platforms=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tc_target_kdp.machines import MACHINES
 from tc_target_kdp.operators import ON_520, ON_530, ON_720, OPS
 from toolchain.api import (
+    KIT_OPTIONS,
     BiasRule,
     DType,
     PerChannel,
@@ -16,9 +17,7 @@ from toolchain.api import (
 )
 
 SPEC = TargetSpec(
-    machine_options=frozenset(
-        {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
-    ),
+    machine_options=KIT_OPTIONS,
     name="kdp",
     summary="Kneron KL520, KL530, KL630, KL720, KL730: fixed point by radix and scale",
     platforms=(

@@ -6,6 +6,7 @@ from tc_target_npu import rules as own
 from tc_target_npu.machines import MACHINES
 from tc_target_npu.options import MODES
 from toolchain.api import (
+    KIT_OPTIONS,
     BiasRule,
     DType,
     OpSupport,
@@ -107,9 +108,7 @@ def _chip(name: str, summary: str, ops: dict[str, OpSupport | None] | None = Non
 
 
 SPEC = TargetSpec(
-    machine_options=frozenset(
-        {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
-    ),
+    machine_options=KIT_OPTIONS,
     name="npu",
     summary="AXERA NPUs: AX650 and AX620E families, QDQ models for pulsar2",
     platforms=(

@@ -303,8 +303,9 @@ CHANGES: dict[str, Change] = {
             "static_batch_sizes": {"compile.static_batch_sizes": [1, 2]},
             "max_dynamic_batch_size": {"compile.max_dynamic_batch_size": 4},
             "ddr_bw_limit": {"compile.ddr_bw_limit": 2.0},
-            "slice_mode": {"compile.slice_mode": True},
-            "tile_mode": {"compile.tile_mode": True},
+            "slice_mode": {"compile.slice_mode": False},
+            "tile_mode": {"compile.tile_mode": False},
+            "search": {"compile.search": "deep"},
             "groups.*.input_shapes": {"compile.groups": [{"input_shapes": {"x": [1, 3, 12, 12]}}]},
         }.items()
     },

@@ -20,8 +20,9 @@ from toolchain.program.batched import batched
 ASKED = {
     "compile.static_batch_sizes": [1, 3],
     "compile.ddr_bw_limit": 1.5,
-    "compile.tile_mode": True,
-    "compile.sub_configs": [{"start": ["r1"], "end": ["p"], "tile_mode": False}],
+    "compile.tile_mode": False,
+    "compile.search": "deep",
+    "compile.sub_configs": [{"start": ["r1"], "end": ["p"], "tile_mode": True}],
     "compile.groups": [{"input_shapes": {"x": [1, 3, 12, 6]}}],
 }
 
@@ -49,9 +50,9 @@ def test_a_target_gets_its_options_and_the_programs_of_groups(
     (request,) = requests
     options = request.options
     assert (options.static_batch_sizes, options.ddr_bw_limit) == ((1, 3), 1.5)
-    assert (options.tile_mode, options.slice_mode) == (True, False)
+    assert (options.tile_mode, options.slice_mode, options.search) == (False, True, "deep")
     (sub,) = options.sub_configs
-    assert (sub.start, sub.end, sub.tile_mode, sub.slice_mode) == (("r1",), ("p",), False, None)
+    assert (sub.start, sub.end, sub.tile_mode, sub.slice_mode) == (("r1",), ("p",), True, None)
     (group,) = request.groups
     assert group.tensors["x"].shape == (1, 3, 12, 6)
     assert group.tensors["logits"].shape == request.program.tensors["logits"].shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -40,6 +40,16 @@ class Part:
     kind: PartKind
     program: Program
     reasons: Mapping[str, str]
+
+
+def divided(program: Program, names: Collection[str]) -> tuple[Part, ...]:
+    """A program of a machine in parts: those of operations with these names as `MACHINE`.
+
+    The others, which the machine executes too, are called `HOST` here.
+    """
+    if not any(op.name in names for op in program.operations):
+        return (Part(kind=PartKind.HOST, program=program, reasons={}),)
+    return partition(program, lambda op, _: None if op.name in names else "in no subgraph")
 
 
 def partition(program: Program, unsupported: Unsupported) -> tuple[Part, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.accelerator.bounds import program_bound
 from toolchain.accelerator.compile.model import Batches, compile_model
+from toolchain.accelerator.compile.modes import Modes
 from toolchain.accelerator.container.file import read_container
 from toolchain.accelerator.container.records import SUFFIX, Container, MachineSegment, Variant
 from toolchain.accelerator.cycles.model import timeline
@@ -143,9 +144,10 @@ def _elsewhere(
 
 def _compiled(program: Program, machine: Machine, ddr_limit: int | None) -> tuple[int | None, str]:
     """Cycles, or why there are none."""
+    modes = Modes(ddr_limit=ddr_limit)
     try:
         container = compile_model(
-            (program,), machine, name=program.name, batches=Batches(), ddr_limit=ddr_limit
+            (program,), machine, name=program.name, batches=Batches(), modes=modes
         )
     except CompileError:
         return None, "does not fit"

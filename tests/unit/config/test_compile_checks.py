@@ -63,7 +63,7 @@ def test_bad_values(problems, text, code, place):
 
 
 def test_a_target_that_does_not_honour_an_option_makes_it_an_error(problems):
-    found = problems(SMALL + "static_batch_sizes = [2]\ntile_mode = true\nopset = 13")
+    found = problems(SMALL + "static_batch_sizes = [2]\ntile_mode = false\nopset = 13")
     assert [problem.code for problem in found] == [Code.NO_EFFECT, Code.NO_EFFECT]
     places = [problem.where.partition(" in ")[0] for problem in found]
     assert places == ["compile.static_batch_sizes", "compile.tile_mode"]

@@ -37,12 +37,13 @@ class DoesNotFitError(Exception):
 
     Attributes:
         buffer: The first of them that finds no room.
+        capacity: Bytes of the memory.
     """
 
     def __init__(self, buffer: Buffer, capacity: int) -> None:
         """Say what finds no room in so many bytes."""
         super().__init__(f"{buffer.name}: {buffer.size} bytes, of {capacity}")
-        self.buffer = buffer
+        self.buffer, self.capacity = buffer, capacity
 
 
 def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
@@ -59,8 +60,8 @@ def allocate(assignment: Assignment, machine: Machine) -> Mapping[Space, int]:
         except DoesNotFitError as error:
             # What was placed so that it rests may have left gaps that nothing fits into.
             failed = error
-            for buffer, (buffer.first, buffer.last) in zip(assignment.buffers, spans, strict=True):
-                buffer.offset = -1
+            for buffer, (first, last) in zip(assignment.buffers, spans, strict=True):
+                buffer.first, buffer.last, buffer.offset = first, last, -1
     raise failed
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from toolchain.accelerator.compile.boxes import Box, extents
+from toolchain.accelerator.compile.modes import AUTOMATIC, Modes
 from toolchain.accelerator.compile.rules.base import Facts, Operands, Rule
 from toolchain.accelerator.compile.views import Order, Patch, dense_strides, place
 from toolchain.accelerator.isa.operands import Engine, Queue, Space, View
@@ -59,14 +60,14 @@ class Costs:
         machine: The machine.
         orders: Order of the axes of every tensor.
         knobs: What the search tries.
-        ddr_limit: Bytes of a second that the DDR may be asked for at most; None: all it has.
+        modes: What users have a say in.
     """
 
     facts: Facts
     machine: Machine
     orders: Mapping[str, Order]
     knobs: Knobs = Knobs()
-    ddr_limit: int | None = None
+    modes: Modes = AUTOMATIC
     _known: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)
 
     def engines(self, kind: Engine) -> int:
@@ -87,6 +88,11 @@ class Costs:
         """Where parameters lie."""
         return Space.MEMORY if self.machine.weight_buffer is None else Space.WEIGHTS
 
+    @property
+    def parameter_memory(self) -> int:
+        """Bytes of the memory that parameters lie in."""
+        return (self.machine.weight_buffer or self.machine.memory).bytes
+
     @cached_property
     def piece_bytes(self) -> int:
         """Bytes of one transfer of parameters: few enough for exchanges to come between."""
@@ -102,9 +108,9 @@ class Costs:
     @cached_property
     def pass_bytes(self) -> int:
         """Most bytes of parameters that are loaded as one: those of wider steps come in passes."""
-        memory = self.machine.weight_buffer or self.machine.memory
         part = self._constant_bytes // self.knobs.passes
-        return max(min(memory.bytes // 16, part), _LEAST_PASS)
+        most = min(self.parameter_memory // 16, part)
+        return min(max(most, _LEAST_PASS), self.parameter_memory // 4)
 
     def cycles(self, rule: Rule, box: Box) -> int:
         """What one engine takes for a part of a result."""

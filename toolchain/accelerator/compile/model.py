@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.accelerator.batches import dynamic_batches
 from toolchain.accelerator.compile.image import ConstantImage
+from toolchain.accelerator.compile.modes import AUTOMATIC, Modes
 from toolchain.accelerator.compile.rules import unsupported
 from toolchain.accelerator.compile.segment import compile_segment
 from toolchain.accelerator.container.records import (
@@ -18,7 +19,7 @@ from toolchain.accelerator.container.records import (
     Variant,
 )
 from toolchain.accelerator.cycles.model import timeline
-from toolchain.accelerator.partition import PartKind, partition
+from toolchain.accelerator.partition import PartKind, divided, partition
 from toolchain.program.batched import batched
 
 if TYPE_CHECKING:
@@ -40,13 +41,27 @@ class Batches:
     maximum: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subgraph:
+    """Operations that are compiled in a way of their own.
+
+    Attributes:
+        operations: Their names.
+        modes: How they are compiled.
+    """
+
+    operations: frozenset[str]
+    modes: Modes
+
+
 def compile_model(
     programs: Sequence[Program],
     machine: Machine,
     *,
     name: str,
     batches: Batches,
-    ddr_limit: int | None = None,
+    modes: Modes = AUTOMATIC,
+    subgraphs: Sequence[Subgraph] = (),
     limits: Unsupported | None = None,
 ) -> Container:
     """The compiled model.
@@ -56,13 +71,14 @@ def compile_model(
         machine: What it is compiled for.
         name: Name of the model.
         batches: The batches of every group.
-        ddr_limit: Bytes of a second that the DDR may be asked for at most.
+        modes: How it is compiled.
+        subgraphs: Parts that are compiled in other ways.
         limits: What else the machine cannot do, beside what instructions there are.
 
     Raises:
         CompileError: A layer fits into no tile, or a program cannot be made for several samples.
     """
-    builder = _Builder(machine, ddr_limit, limits)
+    builder = _Builder(machine, modes, subgraphs, limits)
     variants = tuple(
         variant
         for group, program in enumerate(programs)
@@ -76,9 +92,16 @@ def compile_model(
 class _Builder:
     """Compiles variants into one region of constants."""
 
-    def __init__(self, machine: Machine, ddr_limit: int | None, limits: Unsupported | None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        modes: Modes,
+        subgraphs: Sequence[Subgraph],
+        limits: Unsupported | None,
+    ) -> None:
         self._machine = machine
-        self._ddr_limit = ddr_limit
+        self._modes = modes
+        self._subgraphs = subgraphs
         self._limits = limits
         self.image = ConstantImage()
 
@@ -103,22 +126,31 @@ class _Builder:
     def _cycles(self, variant: Variant) -> int:
         """What the machine takes for all of its segments."""
         return sum(
-            timeline(segment.code, self._machine, ddr_limit=self._ddr_limit).cycles
+            timeline(segment.code, self._machine, ddr_limit=self._modes.ddr_limit).cycles
             for segment in variant.segments
             if isinstance(segment, MachineSegment)
         )
 
+    def _divided(self, program: Program) -> list[tuple[Program, Modes]]:
+        """What the machine executes, with subgraphs of other modes as parts of their own."""
+        found = [(program, self._modes)]
+        for subgraph in self._subgraphs:
+            found = [
+                (part.program, subgraph.modes if part.kind is PartKind.MACHINE else modes)
+                for whole, modes in found
+                for part in divided(whole, subgraph.operations)
+            ]
+        return found
+
     def _variant(self, group: int, program: Program, batch: int) -> Variant:
         several = program if batch == 1 else batched(program, batch)
-        parts = partition(several, self._unsupported)
         segments: list[Segment] = []
-        for part in parts:
+        for part in partition(several, self._unsupported):
             if part.kind is PartKind.HOST:
                 segments.append(HostSegment(program=part.program, reasons=part.reasons))
-            else:
-                segments.append(
-                    compile_segment(part.program, self._machine, self.image, self._ddr_limit)
-                )
+                continue
+            for program_part, modes in self._divided(part.program):
+                segments.append(compile_segment(program_part, self._machine, self.image, modes))
         return Variant(
             group=group,
             batch=batch,

@@ -70,10 +70,13 @@ def parameter_loads(
 ) -> Iterator[tuple[int, Transfer]]:
     """Transfers of the rows of every core; of `EVERY_CORE` at once, where all need the same."""
     machine = costs.machine
-    same = len(set(now.rows.values())) == 1 and len(now.rows) == machine.cores > 1
-    # Without a way between cores, none leads into all memories at once.
-    same = same and machine.interconnect is not None
-    targets = {EVERY_CORE: now.rows[min(now.rows)]} if same else now.rows
+    every, *others = now.rows.values()
+    together = (
+        machine.interconnect is not None
+        and len(now.rows) == machine.cores > 1
+        and all(rows == every for rows in others)
+    )
+    targets = {EVERY_CORE: every} if together else now.rows
     for core, rows in targets.items():
         for index, (parameter, (start, stop)) in enumerate(zip(rule.parameters, rows, strict=True)):
             length = row_bytes(parameter)

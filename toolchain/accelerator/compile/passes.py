@@ -52,11 +52,24 @@ def _slices(rule: Rule, own: Box, costs: Costs) -> tuple[Box, ...]:
     if along is None or total <= costs.pass_bytes:
         return (own,)
     start, stop = own[along]
-    share = (stop - start) / costs.facts.shape(rule.output)[along]
+    extent = costs.facts.shape(rule.output)[along]
+    share = (stop - start) / extent
+    count = -(-int(total * share) // costs.pass_bytes)
+    return cut(own, along, count, _grain(rule, along, total / extent, costs))
+
+
+def _grain(rule: Rule, along: int, width: float, costs: Costs) -> int:
+    """Channels in whole steps of the array, unless half of the memory does not hold so many.
+
+    Those of groups stay together.
+    """
     grain = rule.cuts.get(along, 1)
-    if grain == 1:
-        grain = costs.machine.convolution.array.outputs
-    return cut(own, along, -(-int(total * share) // costs.pass_bytes), grain)
+    if grain > 1:
+        return grain
+    grain = costs.machine.convolution.array.outputs
+    while grain > 1 and grain * width > costs.parameter_memory // 2:
+        grain //= 2
+    return grain
 
 
 def rule_bytes(rule: Rule) -> int:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from toolchain.accelerator.compile.costs import Costs
     from toolchain.accelerator.compile.rules.base import Rule
 
+CHANNELS, ROWS = 1, 2
+"""Axes of results that users can forbid groups to be cut along."""
+
 _LONGEST = 16
 """Most steps of a group with several tiles: edges grow with every window."""
 
@@ -91,8 +94,9 @@ def _ending(flow: Flow, last: int, share: float) -> Iterator[Estimate]:
         counts = iter(tile_counts(flow, last, axis))
         tiles = next(counts, None)
         length = fitting + 1
-        while tiles is not None and length <= min(_LONGEST, last + 1):
-            for found in _growing(flow, last, axis, tiles):
+        longest = min(_longest(flow, axis), last + 1)
+        while tiles is not None and length <= longest:
+            for found in islice(_growing(flow, last, axis, tiles), longest):
                 steps = last + 1 - found.group.first
                 fitted = _fitted(found, flow, share) if steps >= length else None
                 if steps >= length and fitted is None:
@@ -102,6 +106,13 @@ def _ending(flow: Flow, last: int, share: float) -> Iterator[Estimate]:
                     # More tiles are no gain once the next one is loaded beside each.
                     length += steps == length and fitted.waiting == 0
             tiles = next(counts, None)
+
+
+def _longest(flow: Flow, axis: int) -> int:
+    """Most steps that may run together through parts along an axis, as users allow."""
+    modes = flow.costs.modes
+    allowed = {CHANNELS: modes.slices, ROWS: modes.tiles}
+    return _LONGEST if allowed.get(axis, True) else 1
 
 
 def _growing(flow: Flow, last: int, axis: int, tiles: int) -> Iterator[Estimate]:
@@ -182,7 +193,9 @@ def tiled_plan(flow: Flow, chosen: Sequence[Estimate], share: float, *, promote:
             for step in sorted({step for own in now for step in own}):
                 own = {core: found[step] for core, found in enumerate(now) if step in found}
                 works.append(Work(step=step, group=number, tile=turn // cores, own=own))
-    residence = _residence(flow, chosen, share if promote else 0.0)
+    # Without a way between cores, what a tile made on one of them has to reach others by the DDR.
+    alone = cores > 1 and flow.costs.machine.interconnect is None
+    residence = _residence(flow, chosen, share if promote and not alone else 0.0)
     return Plan(steps=tuple(flow.steps), works=tuple(works), residence=residence)
 
 

@@ -45,7 +45,7 @@ class _Scheduler:
         machine = costs.machine
         self._latency = machine.ddr.latency_cycles
         self._sync = machine.sync_cycles
-        self._ddr = float(ddr_bytes_per_cycle(machine, costs.ddr_limit))
+        self._ddr = float(ddr_bytes_per_cycle(machine, costs.modes.ddr_limit))
         self._width = float(machine.transfer.bytes_per_cycle)
         self._crossing = 0
         self._seen = seen

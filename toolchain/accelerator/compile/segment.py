@@ -11,6 +11,7 @@ from toolchain.accelerator.compile.assign import assign
 from toolchain.accelerator.compile.costs import Costs, Knobs
 from toolchain.accelerator.compile.emit import emit
 from toolchain.accelerator.compile.layout import orders
+from toolchain.accelerator.compile.modes import AUTOMATIC, Modes
 from toolchain.accelerator.compile.order import link
 from toolchain.accelerator.compile.planning import plans
 from toolchain.accelerator.compile.regions import regions_of
@@ -24,7 +25,7 @@ from toolchain.accelerator.rates import busy_cycles
 from toolchain.errors import Code, CompileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolchain.accelerator.compile.image import ConstantImage
     from toolchain.accelerator.compile.plan import Plan
@@ -65,9 +66,11 @@ class _Constants:
 
 
 def compile_segment(
-    program: Program, machine: Machine, image: ConstantImage, ddr_limit: int | None = None
+    program: Program, machine: Machine, image: ConstantImage, modes: Modes = AUTOMATIC
 ) -> MachineSegment:
     """Code of a program all of whose operations the machine can do: the quickest of a few tries.
+
+    A deep search makes all tries, and each with every plan that fits.
 
     Raises:
         CompileError: A layer fits into the memory in no tile.
@@ -77,36 +80,46 @@ def compile_segment(
         depthwise=Engine.TENSOR if machine.convolution.depthwise is None else Engine.CONVOLUTION,
         moving=Engine.TENSOR if machine.rearrangement is None else Engine.REARRANGEMENT,
     )
-    costs = Costs(facts=facts, machine=machine, orders=orders(program), ddr_limit=ddr_limit)
+    costs = Costs(facts=facts, machine=machine, orders=orders(program), modes=modes)
     steps = steps_of(facts, costs.orders)
     offsets = tuple(image.add([p.array for p in rule.parameters]) for rule in steps)
     constants = _Constants(offsets=offsets, size=len(image.content()))
     found: list[tuple[int, MachineSegment]] = []
     spent = 0
     for knobs in _TRIES:
-        segment = _fitting(steps, replace(costs, knobs=knobs), constants)
-        found.append((timeline(segment.code, machine, ddr_limit=ddr_limit).cycles, segment))
-        spent += sum(len(queue) for queue in segment.code.queues.values())
-        if spent > _MOST_SPENT:
+        for segment in _fitting(steps, replace(costs, knobs=knobs), constants):
+            cycles = timeline(segment.code, machine, ddr_limit=modes.ddr_limit).cycles
+            found.append((cycles, segment))
+            spent += sum(len(queue) for queue in segment.code.queues.values())
+            if not modes.deep:
+                break
+        if spent > _MOST_SPENT and not modes.deep:
             break
     return min(found, key=lambda each: each[0])[1]
 
 
-def _fitting(steps: tuple[Rule, ...], costs: Costs, constants: _Constants) -> MachineSegment:
-    """Code by the first plan that fits into the memory."""
-    machine = costs.machine
+def _fitting(
+    steps: tuple[Rule, ...], costs: Costs, constants: _Constants
+) -> Iterator[MachineSegment]:
+    """Code by every plan that fits into the memory, at least one."""
+    reason: DoesNotFitError | None = None
+    fitting = 0
     for plan in plans(steps, costs):
         try:
-            return _by_plan(plan, costs, constants)
+            segment = _by_plan(plan, costs, constants)
         except DoesNotFitError as error:
             reason = error
-    raise CompileError(
-        Code.LOWERING_FAILED,
-        "No plan fits into the memory of the machine",
-        where=reason.buffer.name,
-        got=f"{reason.buffer.size} bytes beside what else has to be there",
-        allowed=f"{machine.memory.bytes} bytes on {machine.name}",
-    )
+            continue
+        fitting += 1
+        yield segment
+    if reason is not None and not fitting:
+        raise CompileError(
+            Code.LOWERING_FAILED,
+            "No plan fits into the memory of the machine",
+            where=reason.buffer.name,
+            got=f"{reason.buffer.size} bytes beside what else has to be there",
+            allowed=f"{reason.capacity} bytes on {costs.machine.name}",
+        )
 
 
 def _by_plan(plan: Plan, costs: Costs, constants: _Constants) -> MachineSegment:
@@ -135,7 +148,7 @@ def _quickest(
     for _ in range(_ROUNDS):
         queues = schedule(tasks, costs, seen)
         code = emit(queues, machine=costs.machine.name, operations=operations, sizes=sizes)
-        times = timeline(code, costs.machine, ddr_limit=costs.ddr_limit)
+        times = timeline(code, costs.machine, ddr_limit=costs.modes.ddr_limit)
         found.append((times.cycles, code))
         seen = _seen(queues, times)
     return min(found, key=lambda each: each[0])[1]

@@ -57,8 +57,8 @@ class _Choice:
 
 def shares(flow: Flow, first: int, last: int) -> tuple[Share, ...]:
     """The part of every result of some steps that each core makes, by dynamic programming."""
-    if flow.costs.machine.cores == 1:
-        return tuple(
+    if flow.costs.machine.interconnect is None:
+        return _by_samples(flow, first, last) or tuple(
             {0: whole(flow.shape(flow.steps[number].output))} for number in range(first, last + 1)
         )
     best = [_Choice(cycles=0.0, first=first, shares=(), before=None)]
@@ -76,6 +76,23 @@ def shares(flow: Flow, first: int, last: int) -> tuple[Share, ...]:
     return tuple(best[-1].of(number) for number in range(first, last + 1))
 
 
+def _by_samples(flow: Flow, first: int, last: int) -> tuple[Share, ...] | None:
+    """Each core its own samples, without ever needing anything of the others; None: impossible."""
+    cores = flow.costs.machine.cores
+    made: dict[str, Share] = {}
+    for number in range(first, last + 1):
+        rule = flow.steps[number]
+        parts = cut(whole(flow.shape(rule.output)), 0, cores, rule.cuts.get(0, 1))
+        if 0 not in rule.cuts or len(parts) < cores or cores == 1:
+            return None
+        made[rule.output] = dict(enumerate(parts))
+        for core, part in enumerate(parts):
+            for name, need in zip(rule.inputs, rule.needs(part), strict=True):
+                if need is not None and name in made and common(need, made[name][core]) != need:
+                    return None
+    return tuple(made[flow.steps[number].output] for number in range(first, last + 1))
+
+
 def _runs(flow: Flow, first: int, last: int) -> Iterator[tuple[int, tuple[Share, ...]]]:
     """Runs of steps that end with `last`: one in every way, or several cut into rows together."""
     rule = flow.steps[last]
@@ -83,7 +100,7 @@ def _runs(flow: Flow, first: int, last: int) -> Iterator[tuple[int, tuple[Share,
         yield last, (share,)
     cores = flow.costs.machine.cores
     shape = flow.shape(rule.output)
-    if flow.costs.machine.interconnect is None or len(shape) <= _ROWS or _ROWS not in rule.cuts:
+    if len(shape) <= _ROWS or _ROWS not in rule.cuts:
         return
     if shape[_ROWS] // rule.cuts[_ROWS] < cores:
         return
@@ -107,12 +124,7 @@ def candidates(rule: Rule, box: Box, costs: Costs) -> list[Share]:
     """One core alone, or all along one axis."""
     found: list[Share] = [{0: box}]
     cores = costs.machine.cores
-    if costs.machine.interconnect is None:
-        axes = [axis for axis in rule.cuts if axis == 0]
-    else:
-        axes = list(rule.cuts)
-    for axis in axes:
-        grain = rule.cuts[axis]
+    for axis, grain in rule.cuts.items():
         for step in {grain, _whole_arrays(rule, axis, grain, costs)}:
             parts = cut(box, axis, cores, step)
             if len(parts) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le, MinLen
@@ -18,15 +19,21 @@ MACHINE_OPTIONS = (
     "ddr_bw_limit",
     "slice_mode",
     "tile_mode",
+    "search",
     "sub_configs",
     "groups",
 )
 """Options of `CompileOptions` that only targets with a compiler for a machine can honour."""
 
-KIT_OPTIONS = frozenset(
-    {"static_batch_sizes", "max_dynamic_batch_size", "disable_ir_fix", "ddr_bw_limit", "groups"}
-)
+KIT_OPTIONS = frozenset(MACHINE_OPTIONS)
 """Options that `compile_for_machine` honours: the `machine_options` of a target that uses it."""
+
+
+class Search(StrEnum):
+    """How long a compiler for a machine looks for a quicker program."""
+
+    DEFAULT = "default"
+    DEEP = "deep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +139,24 @@ class CompileOptions:
     slice_mode: Annotated[
         bool,
         Doc(
-            "Let layers that work channel by channel run with the one before, in slices of "
-            "channels, so that less goes through the DDR."
+            "Let slices of channels run through several layers where results do not fit on the "
+            "chip; false: one layer at a time, with what lies between in the DDR."
         ),
-    ] = False
+    ] = True
     tile_mode: Annotated[
         bool,
-        Doc("Let tiles of rows run through several layers, so that less goes through the DDR."),
-    ] = False
+        Doc(
+            "Let tiles of rows run through several layers where results do not fit on the chip; "
+            "false: one layer at a time, with what lies between in the DDR."
+        ),
+    ] = True
+    search: Annotated[
+        Search,
+        Doc(
+            "How long to look for a quicker program: `default` is a few tries, `deep` all tries "
+            "with all plans for the on-chip memory."
+        ),
+    ] = Search.DEFAULT
     sub_configs: Annotated[
         tuple[SubConfig, ...], Doc("Other options for subgraphs between tensors.")
     ] = ()

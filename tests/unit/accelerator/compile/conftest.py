@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from toolchain.accelerator.compile.costs import Costs
@@ -20,10 +21,10 @@ from toolchain.accelerator.compile.tasks import (
     Transfer,
 )
 from toolchain.accelerator.isa.operands import EVERY_CORE, Engine, Space
-from toolchain.core.dtypes import DType
-from toolchain.core.machine import Machine
+from toolchain.core.dtypes import Array, DType
+from toolchain.core.machine import Interconnect, Machine, OnChipMemory
 from toolchain.core.quant import Rounding
-from toolchain.program.records import Program
+from toolchain.program.records import Conv, Program, Requantize, Tensor
 
 IMAGE = Place(space=Space.CONSTANTS, offset=0, dtype=DType.UINT8, shape=(4096,), order=(0,))
 CORES = (0, 1)
@@ -136,3 +137,90 @@ class _Maker:
             cycles=self.chance.randint(1, 20),
         )
         self.tasks.append(task)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution: output channels, kernel, stride, groups; of no kernel, a matrix product."""
+
+    channels: int
+    kernel: int = 1
+    stride: int = 1
+    depthwise: bool = False
+
+
+def chain(shape: tuple[int, ...], *layers: Layer, seed: int = 0) -> Program:
+    """Convolutions in a row, `x` to `t0` and so on, with random constants."""
+    chance = np.random.default_rng(seed)
+    tensors = {"x": Tensor(name="x", dtype=DType.INT8, shape=shape)}
+    constants: dict[str, Array] = {}
+    operations = []
+    source = "x"
+    for number, layer in enumerate(layers):
+        target = f"t{number}"
+        samples, depth, *extents = tensors[source].shape
+        pad = layer.kernel // 2
+        extents = [(n + 2 * pad - layer.kernel) // layer.stride + 1 for n in extents]
+        tensors[target] = Tensor(
+            name=target, dtype=DType.INT8, shape=(samples, layer.channels, *extents)
+        )
+        inner = 1 if layer.depthwise else depth
+        kernel = (layer.channels, inner, layer.kernel, layer.kernel)
+        constants[f"w{number}"] = chance.integers(-127, 128, kernel).astype(np.int8)
+        constants[f"b{number}"] = chance.integers(-500, 500, layer.channels).astype(np.int32)
+        factors = chance.uniform(0.5, 1.5, layer.channels) / (40 * layer.kernel * inner**0.5)
+        constants[f"f{number}"] = factors.astype(np.float32)
+        operations.append(
+            Conv(
+                name=f"conv{number}",
+                inputs=(source,),
+                outputs=(target,),
+                weight=f"w{number}",
+                weight_zero_point=None,
+                bias=f"b{number}",
+                x_zero_point=3,
+                strides=(layer.stride,) * 2,
+                pads=(pad,) * 4,
+                dilations=(1, 1),
+                groups=layer.channels if layer.depthwise else 1,
+                finish=Requantize(factor=f"f{number}", zero_point=-4, low=-128, high=127),
+            )
+        )
+        source = target
+    return Program(
+        name="chain",
+        rounding=Rounding.HALF_EVEN,
+        inputs=("x",),
+        outputs=(source,),
+        tensors=tensors,
+        constants=constants,
+        operations=tuple(operations),
+    )
+
+
+@pytest.fixture(name="chain")
+def chain_of() -> Callable[..., Program]:
+    """See `chain`, whose layers are tuples here."""
+    return lambda shape, *layers: chain(shape, *(Layer(*layer) for layer in layers))
+
+
+@pytest.fixture
+def sized(toy: Machine) -> Callable[..., Machine]:
+    """The toy machine with other memories and cores."""
+
+    def make(
+        memory: int, weights: int | None = None, *, cores: int = 1, link: int | None = None
+    ) -> Machine:
+        return replace(
+            toy,
+            cores=cores,
+            memory=OnChipMemory(bytes=memory, banks=1, ports=1),
+            weight_buffer=None
+            if weights is None
+            else OnChipMemory(bytes=weights, banks=1, ports=1),
+            interconnect=None if link is None else Interconnect(bytes_per_cycle=link),
+            ddr=replace(toy.ddr, latency_cycles=20),
+            sync_cycles=4,
+        )
+
+    return make

@@ -47,10 +47,7 @@ def test_orders() -> None:
 def test_a_part_of_a_part_is_where_the_whole_has_it(order: list[int], data: st.DataObject) -> None:
     bounds = [data.draw(st.tuples(st.integers(0, 2), st.integers(3, 5))) for _ in range(3)]
     box = tuple(bounds)
-    inner = tuple(
-        data.draw(st.tuples(st.integers(a, b - 1)).map(lambda at, b=b: (at[0], b)))
-        for a, b in bounds
-    )
+    inner = tuple((data.draw(st.integers(a, b - 1)), b) for a, b in bounds)
     patch = place(
         space=Space.MEMORY, core=0, offset=64, dtype=DType.INT16, box=box, order=tuple(order)
     )

@@ -28,7 +28,7 @@ from toolchain.accelerator.isa.operands import (
 )
 from toolchain.accelerator.simulator.execute import Simulator
 from toolchain.core.dtypes import Array, DType
-from toolchain.core.machine import Machine
+from toolchain.core.machine import Interconnect, Machine
 from toolchain.errors import Code as ErrorCode
 from toolchain.errors import CompileError
 
@@ -38,6 +38,12 @@ HOW = ToInteger(
     rounding=Rounding.HALF_EVEN, exact=False, guard_bits=0, zero_point=0, low=-128, high=127
 )
 SIZES = {Space.CONSTANTS: 4, Space.INPUT: 8, Space.OUTPUT: 8, Space.MEMORY: 64}
+
+
+@pytest.fixture
+def toy(toy: Machine) -> Machine:
+    """Two cores that reach each other's memory."""
+    return replace(toy, interconnect=Interconnect(bytes_per_cycle=2))
 
 
 def four(space: Space, offset: int = 0, core: int = 0) -> View:
