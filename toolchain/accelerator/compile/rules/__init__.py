@@ -25,11 +25,13 @@ from toolchain.accelerator.compile.rules.rows import (
     softmax_rule,
 )
 from toolchain.accelerator.compile.rules.selection import nearest_rule
+from toolchain.accelerator.compile.rules.transposed import transposed_rule
 from toolchain.core.dtypes import DType
 from toolchain.program.records import (
     ArgExtreme,
     Binary,
     Conv,
+    ConvTranspose,
     MatMul,
     Move,
     MoveKind,
@@ -79,6 +81,7 @@ _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
     ArgExtreme: extreme_rule,
     Binary: binary_rule,
     Conv: conv_rule,
+    ConvTranspose: transposed_rule,
     MatMul: product_rule,
     Move: move_rule,
     Normalize: normalize_rule,
@@ -118,7 +121,7 @@ def _reads_constant(op: Operation, program: Program) -> str | None:
 def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
     shape = tensors[0].shape
     match op:
-        case Conv() | Pool():
+        case Conv() | ConvTranspose() | Pool():
             found = len(shape) not in (3, 4), "windows have three spatial axes"
         case Resize() if op.weights:
             wrong = len(shape) not in (3, 4) or min(op.axes) < 2
@@ -139,9 +142,9 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
 
 
 def _too_wide(op: Operation, program: Program, machine: Machine) -> str | None:
-    if not isinstance(op, (Conv, MatMul)):
+    if not isinstance(op, (Conv, ConvTranspose, MatMul)):
         return None
-    constant = op.weight if isinstance(op, Conv) else op.b
+    constant = op.b if isinstance(op, MatMul) else op.weight
     bits = [program.tensors[name].dtype.bits for name in op.inputs]
     if constant is not None:
         bits.append(program.constants[constant].dtype.itemsize * 8)

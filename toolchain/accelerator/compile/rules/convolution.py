@@ -1,4 +1,4 @@
-"""Convolutions, matrix products with constants, and transposed convolutions by phases."""
+"""Convolutions, and matrix products with constants."""
 
 from __future__ import annotations
 
@@ -60,10 +60,27 @@ def _parameters(
 ) -> tuple[Parameter, ...]:
     """Weights (M, H, W, C) and what is added to or multiplied with every channel."""
     zero, bias, finish = others
-    channels = weights.shape[0]
-    arrays = {"weights": np.ascontiguousarray(weights)}
-    if zero is not None and np.any(facts.program.constants[zero]):
-        arrays["weight_zero"] = facts.channel(zero, channels, np.int32)
+    found = None if zero is None else facts.program.constants[zero]
+    array = np.ascontiguousarray(weights)
+    return (
+        Parameter(role="weights", array=array, along=along),
+        *channel_parameters(facts, len(weights), (found, bias, finish), along=along),
+    )
+
+
+def channel_parameters(
+    facts: Facts,
+    channels: int,
+    others: tuple[Array | None, str | None, Finish],
+    *,
+    along: int,
+) -> tuple[Parameter, ...]:
+    """Zero points of weights, bias and factors, one for every channel."""
+    zero, bias, finish = others
+    arrays = {}
+    if zero is not None and np.any(zero):
+        each = np.broadcast_to(zero.astype(np.int32).reshape(-1), (channels,))
+        arrays["weight_zero"] = np.ascontiguousarray(each)
     if bias is not None:
         arrays["bias"] = facts.channel(bias, channels, np.int32)
     arrays["factor"] = facts.channel(finish.factor, channels, np.float32)
