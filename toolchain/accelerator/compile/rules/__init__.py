@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain.accelerator.compile.rules.base import Facts, Rule
 from toolchain.accelerator.compile.rules.blending import linear_rule
+from toolchain.accelerator.compile.rules.blocked import blocked_conv_rule, blocked_dense_rule
 from toolchain.accelerator.compile.rules.convolution import conv_rule, dense_rule
 from toolchain.accelerator.compile.rules.elementwise import (
     binary_rule,
@@ -30,6 +31,8 @@ from toolchain.core.dtypes import DType
 from toolchain.program.records import (
     ArgExtreme,
     Binary,
+    BlockedConv,
+    BlockedMatMul,
     Conv,
     ConvTranspose,
     MatMul,
@@ -80,6 +83,8 @@ def rule_of(op: Operation, facts: Facts) -> Rule:
 _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
     ArgExtreme: extreme_rule,
     Binary: binary_rule,
+    BlockedConv: blocked_conv_rule,
+    BlockedMatMul: blocked_dense_rule,
     Conv: conv_rule,
     ConvTranspose: transposed_rule,
     MatMul: product_rule,
@@ -105,7 +110,7 @@ def unsupported(op: Operation, program: Program, machine: Machine) -> str | None
         return "it reads floating-point numbers"
     if any(len(tensor.shape) > _MOST_AXES for tensor in tensors):
         return f"a tensor has more than {_MOST_AXES} axes"
-    reason = _reads_constant(op, program) or _wrong_form(op, tensors)
+    reason = _reads_constant(op, program) or _wrong_form(op, tensors, program)
     return reason or _too_wide(op, program, machine)
 
 
@@ -118,10 +123,10 @@ def _reads_constant(op: Operation, program: Program) -> str | None:
     return None
 
 
-def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
+def _wrong_form(op: Operation, tensors: Sequence[Tensor], program: Program) -> str | None:
     shape = tensors[0].shape
     match op:
-        case Conv() | ConvTranspose() | Pool():
+        case BlockedConv() | Conv() | ConvTranspose() | Pool():
             found = len(shape) not in (3, 4), "windows have three spatial axes"
         case Resize() if op.weights:
             wrong = len(shape) not in (3, 4) or min(op.axes) < 2
@@ -134,6 +139,9 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
             found = any(len(t.shape) > 5 for t in tensors), "there are more than three outer axes"
         case MatMul():
             found = len(shape) > 4, "there are more than two outer axes"
+        case BlockedMatMul():
+            wrong = len(shape) > 4 or program.constants[op.b].ndim > 2
+            found = wrong, "there are more than two outer axes, or several matrices"
         case Normalize():
             found = not run_axis(shape, op.length)[1], "runs begin within rows"
         case _:
@@ -142,9 +150,12 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
 
 
 def _too_wide(op: Operation, program: Program, machine: Machine) -> str | None:
-    if not isinstance(op, (Conv, ConvTranspose, MatMul)):
+    if isinstance(op, (MatMul, BlockedMatMul)):
+        constant = op.b
+    elif isinstance(op, (BlockedConv, Conv, ConvTranspose)):
+        constant = op.weight
+    else:
         return None
-    constant = op.b if isinstance(op, MatMul) else op.weight
     bits = [program.tensors[name].dtype.bits for name in op.inputs]
     if constant is not None:
         bits.append(program.constants[constant].dtype.itemsize * 8)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from toolchain.accelerator.compile.boxes import Box
 from toolchain.accelerator.compile.rules.base import Facts, Operands, Parameter, Rule
 from toolchain.accelerator.compile.rules.windows import Axis, spatial, taken
 from toolchain.accelerator.compile.views import inserted, permuted
-from toolchain.accelerator.isa.instructions import Convolve, Instruction
-from toolchain.accelerator.isa.operands import Engine, View
+from toolchain.accelerator.isa.instructions import BlockedConvolve, Convolve, Instruction
+from toolchain.accelerator.isa.operands import Engine, ToFloat, View
+from toolchain.accelerator.isa.operands import Finish as InstructionFinish
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
@@ -89,13 +90,14 @@ def channel_parameters(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution(Rule):
-    """Parts of a convolution and of `Convolve`."""
+    """Parts of a convolution and of `Convolve`; `block` as of `BlockedConvolve`."""
 
     axes: tuple[Axis, Axis]
     groups: int
     per_group: int
     source_zero: int
     accumulator: Finish
+    block: int | None = None
 
     def needs(self, box: Box) -> tuple[Box | None, ...]:
         """Rows and columns of the windows, and the channels of the groups."""
@@ -118,8 +120,8 @@ class Convolution(Rule):
         if self.groups > 1:
             groups = -(-at.box[1][1] // self.per_group) - at.box[1][0] // self.per_group
         return (
-            Convolve(
-                operation=0,
+            convolving(
+                self.block,
                 target=channels_last_view(at.target),
                 source=channels_last_view(source.view),
                 weights=at.parameters["weights"],
@@ -134,7 +136,7 @@ class Convolution(Rule):
                     for out, begin, axis in zip((rows, columns), begins, self.axes, strict=True)
                 ),
                 groups=groups,
-                finish=self.facts.finish(self.accumulator),
+                finish=total_finish(self.facts, self.accumulator, self.block),
             ),
         )
 
@@ -142,6 +144,21 @@ class Convolution(Rule):
     def _two(box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
         """Rows and columns; a tensor with one spatial axis has one row."""
         return ((0, 1), box[2]) if len(box) == 3 else (box[2], box[3])
+
+
+def convolving(block: int | None, **fields: Any) -> Instruction:
+    """A convolution, whose factors may be those of blocks of channels."""
+    if block is None:
+        return Convolve(operation=0, **fields)
+    return BlockedConvolve(operation=0, block=block, **fields)
+
+
+def total_finish(facts: Facts, finish: Finish, block: int | None) -> InstructionFinish:
+    """How sums leave; those of blocks are in float32, also where programs requantize exactly."""
+    found = facts.finish(finish)
+    if block is None or isinstance(found, ToFloat):
+        return found
+    return replace(found, exact=False)
 
 
 def channels_last_view(view: View) -> View:
@@ -174,10 +191,11 @@ def dense_rule(op: MatMul, facts: Facts) -> Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense(Rule):
-    """Parts of a product (..., R, K) x (K, M) and of `Convolve`."""
+    """Parts of a product (..., R, K) x (K, M) and of `Convolve`; `block` as above."""
 
     source_zero: int
     accumulator: Finish
+    block: int | None = None
 
     def needs(self, box: Box) -> tuple[Box | None, ...]:
         """Whole rows."""
@@ -186,8 +204,8 @@ class Dense(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One convolution with a kernel of one position."""
         return (
-            Convolve(
-                operation=0,
+            convolving(
+                self.block,
                 target=_four(at.target),
                 source=_four(at.source().view),
                 weights=at.parameters["weights"],
@@ -199,7 +217,7 @@ class Dense(Rule):
                 dilations=(1, 1),
                 pads=(0, 0),
                 groups=1,
-                finish=self.facts.finish(self.accumulator),
+                finish=total_finish(self.facts, self.accumulator, self.block),
             ),
         )
 
