@@ -11,6 +11,7 @@ from toolchain.accelerator.compile.rules.blocked import blocked_conv_rule, block
 from toolchain.accelerator.compile.rules.convolution import conv_rule, dense_rule
 from toolchain.accelerator.compile.rules.elementwise import (
     binary_rule,
+    function_rule,
     rescale_rule,
     slope_rule,
     table_rule,
@@ -35,6 +36,7 @@ from toolchain.program.records import (
     BlockedMatMul,
     Conv,
     ConvTranspose,
+    Function,
     MatMul,
     Move,
     MoveKind,
@@ -87,6 +89,7 @@ _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
     BlockedMatMul: blocked_dense_rule,
     Conv: conv_rule,
     ConvTranspose: transposed_rule,
+    Function: function_rule,
     MatMul: product_rule,
     Move: move_rule,
     Normalize: normalize_rule,
@@ -142,6 +145,8 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor], program: Program) -> s
         case BlockedMatMul():
             wrong = len(shape) > 4 or program.constants[op.b].ndim > 2
             found = wrong, "there are more than two outer axes, or several matrices"
+        case Function():
+            found = tensors[0].dtype.bits > 16, "there is a table for up to 16 bits"
         case Normalize():
             found = not run_axis(shape, op.length)[1], "runs begin within rows"
         case _:
