@@ -23,12 +23,13 @@ from machines import (
     in_processes,
     parser_for_machines,
 )
-from measure import seconds_of, show, verdict
+from measure import Times, by_turns, show, verdict
 
 from toolchain.accelerator.compile.model import Batches, compile_model
 from toolchain.accelerator.container.file import encode_container
 from toolchain.accelerator.container.records import Container, MachineSegment
 from toolchain.accelerator.runtime import Runtime
+from toolchain.core.dtypes import Array
 from toolchain.core.quant import Rounding
 from toolchain.program.records import Operation, Program
 from toolchain.testing.programs import BINARY, CONV, i8
@@ -61,7 +62,11 @@ def main() -> None:
     show("Containers of batches 1, 2, 4 over those of 1", ("model", "machine", *header), sizes)
     # One process at a time from here on: they would take time from each other.
     times = list(in_processes(times_of, [TIMED] if TIMED[0] in given.models else [], 1))
-    show("mobilenet_v2, one sample", ("what", "machine", "seconds", "verdict"), times)
+    show(
+        "mobilenet_v2, one sample",
+        ("what", "machine", "first s", "second s", "cpu s", "verdict"),
+        times,
+    )
     grown = list(in_processes(growth, [(given.operators,)], 1))
     header = ("operators", "instructions", "seconds", "ms/operator", "over the least", "verdict")
     show(f"Compiling residual blocks for {GROWN}", header, grown)
@@ -89,15 +94,18 @@ def times_of(model: str, machine: str) -> list[Sequence[object]]:
     with chip_subject(model, chip, (1,)) as of:
         found = compiled_for(of, machine)
         feeds = found.samples.batch(0)
-    compiling = min(seconds_of(lambda: _single(found.program, machine)) for _ in range(2))
     runtime = Runtime(found.container, found.machine)
-    first = seconds_of(lambda: runtime.run(feeds))
-    again = seconds_of(lambda: runtime.run(feeds))
+    # Apart, and twice: the first run verifies the code.
+    compiling = by_turns({"compile": lambda: _single(found.program, machine)}, 2)["compile"]
+    running = by_turns({"run": lambda: runtime.run(feeds)}, 2)["run"]
     return [
-        ("compile", machine, compiling, verdict(compiling, MOST_COMPILE_SECONDS)),
-        ("verify and run", machine, first, verdict(first, MOST_RUN_SECONDS)),
-        ("run again", machine, again, verdict(again, MOST_RUN_SECONDS)),
+        _timed("compile", machine, compiling, compiling.best, MOST_COMPILE_SECONDS),
+        _timed("verify and run", machine, running, running.rounds[0], MOST_RUN_SECONDS),
     ]
+
+
+def _timed(what: str, machine: str, times: Times, seconds: float, most: float) -> Sequence[object]:
+    return (what, machine, *times.rounds, min(times.cpu), verdict(seconds, most))
 
 
 def growth(counts: Sequence[int]) -> list[Sequence[object]]:
@@ -143,7 +151,10 @@ def residual_program(count: int) -> Program:
     shape = (1, _CHANNELS, _EXTENT, _EXTENT)
     rng = np.random.default_rng(0)
     tensors = {"x0": i8(shape, "x0")}
-    constants = {"one": np.full((), 2**-8, np.float32), "bias": np.zeros(_CHANNELS, np.int32)}
+    constants: dict[str, Array] = {
+        "one": np.full((), 2**-8, np.float32),
+        "bias": np.zeros(_CHANNELS, np.int32),
+    }
     operations: list[Operation] = []
     start = "x0"
     for number in range(1, count + 1):

@@ -94,7 +94,7 @@ def main() -> None:
     rows = [*map(_row, found), *scales]
     missed = [row for row in rows if str(row[-1]).startswith("MISSED")]
     for row in missed:
-        print(*row, sep="  ")
+        print(*row[:2], row[-1], sep="  ")
     raise SystemExit(1 if missed else 0)
 
 

@@ -93,18 +93,3 @@ def test_a_limited_ddr_takes_longer(small: Program, sized: Callable[..., Machine
         if isinstance(each.variants[0].segments[0], MachineSegment)
     )
     assert slow > fast
-
-
-SCRIPT = """
-import hashlib, sys
-import toolchain.testing.machines
-from toolchain.accelerator.compile.model import Batches, compile_model
-from toolchain.accelerator.container.file import encode_container
-from toolchain.program.serialize import load_program
-from tc_target_npu.facts import SPEC
-machines = {m.name: m for chip in SPEC.platforms for m in chip.machines}
-program = load_program(sys.argv[1], "p")
-for name in ("ax650-npu3", "ax620e-npu1"):
-    found = compile_model([program], machines[name], name="m", batches=Batches(sizes=(1, 2)))
-    print(hashlib.sha256(encode_container(found)).hexdigest())
-"""
