@@ -17,7 +17,7 @@ from toolchain.accelerator.compile.parameters import (
 )
 from toolchain.accelerator.compile.passes import passes
 from toolchain.accelerator.compile.plan import Work
-from toolchain.accelerator.compile.rules import rules_of
+from toolchain.accelerator.compile.rules import rule_of
 from toolchain.accelerator.compile.rules.base import Facts, Rule
 from toolchain.accelerator.compile.tasks import Access, Outside, Place
 from toolchain.accelerator.isa.operands import EVERY_CORE, Engine, Space
@@ -36,7 +36,7 @@ def conv(chain: Callable[..., Program]) -> Callable[..., tuple[Rule, Costs]]:
     def make(machine: Machine, channels: int, rows: int = 16) -> tuple[Rule, Costs]:
         program = chain((1, 8, rows, 4), (channels,))
         facts = Facts(program=program, depthwise=Engine.CONVOLUTION, moving=Engine.REARRANGEMENT)
-        (rule,) = rules_of(program.operations[0], facts)
+        rule = rule_of(program.operations[0], facts)
         return rule, Costs(facts=facts, machine=machine, orders=orders(program))
 
     return make

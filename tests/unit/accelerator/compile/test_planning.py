@@ -17,8 +17,8 @@ from toolchain.accelerator.compile.costs import Costs
 from toolchain.accelerator.compile.layout import orders
 from toolchain.accelerator.compile.plan import Plan, Residence
 from toolchain.accelerator.compile.planning import plans
-from toolchain.accelerator.compile.rules import rules_of
 from toolchain.accelerator.compile.rules.base import Facts
+from toolchain.accelerator.compile.rules.steps import steps_of
 from toolchain.accelerator.isa.operands import Engine
 from toolchain.core.machine import Machine
 from toolchain.program.records import Program
@@ -30,8 +30,8 @@ LAYERS = ((16, 3), (16, 3, 1, True), (24, 1), (24, 3, 2), (8, 1))
 def plans_of() -> Callable[[Program, Machine], list[Plan]]:
     def make(program: Program, machine: Machine) -> list[Plan]:
         facts = Facts(program=program, depthwise=Engine.CONVOLUTION, moving=Engine.TENSOR)
-        steps = tuple(rule for op in program.operations for rule in rules_of(op, facts))
         costs = Costs(facts=facts, machine=machine, orders=orders(program))
+        steps = steps_of(facts, costs.orders)
         return list(islice(plans(steps, costs), 6))
 
     return make
