@@ -5,11 +5,13 @@ Bounds, scheduler and cycle model all ask here; docs/cycles.md has the formulas.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, prod
 
 from toolchain.accelerator.isa.instructions import (
     Blend,
+    BlockedConvolve,
     Convolve,
     Copy,
     Extreme,
@@ -87,7 +89,7 @@ def ddr_bytes_per_cycle(machine: Machine, ddr_limit: int | None = None) -> Fract
     return Fraction(granted, machine.clock_mhz * 10**6)
 
 
-def matrix_shape(instruction: Convolve | Multiply) -> MatrixShape:
+def matrix_shape(instruction: Convolve | BlockedConvolve | Multiply) -> MatrixShape:
     """The matrix products that an instruction amounts to, as those of an operation are counted."""
     if isinstance(instruction, Multiply):
         count, rows, depth = instruction.a.shape
@@ -105,12 +107,14 @@ def matrix_shape(instruction: Convolve | Multiply) -> MatrixShape:
 
 
 def _computing(instruction: Instruction, engine: Engine, machine: Machine) -> int:
-    if isinstance(instruction, (Convolve, Multiply)):
+    if isinstance(instruction, (Convolve, BlockedConvolve, Multiply)):
         return _products(instruction, engine, machine)
     return _steps(_element_steps(instruction), machine.tensor.lanes)
 
 
-def _products(instruction: Convolve | Multiply, engine: Engine, machine: Machine) -> int:
+def _products(
+    instruction: Convolve | BlockedConvolve | Multiply, engine: Engine, machine: Machine
+) -> int:
     """By the array of the engine itself: without a depthwise one, the groups come one by one."""
     shape = matrix_shape(instruction)
     if isinstance(instruction, Multiply):
@@ -121,6 +125,10 @@ def _products(instruction: Convolve | Multiply, engine: Engine, machine: Machine
     kind = machine.tensor if engine is Engine.TENSOR else machine.convolution
     if is_depthwise(shape) and kind.depthwise is not None:
         return _depthwise_cycles(shape, bits, kind.depthwise, machine)
+    if isinstance(instruction, BlockedConvolve):
+        # Blocks come one by one, as positions of the kernel do.
+        window = shape.window * instruction.factor.shape[3]
+        shape = replace(shape, depth=window * instruction.block, window=window)
     return _array_cycles(shape, bits, machine)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tc_target_npu.facts import SPEC as NPU
 from toolchain.accelerator.isa.instructions import (
     Blend,
+    BlockedConvolve,
     Combine,
     CombineKind,
     Convolve,
@@ -96,6 +97,15 @@ def view(*shape: int, dtype: DType = DType.INT8, space: Space = Space.MEMORY) ->
     return View(space=space, offset=0, dtype=dtype, shape=shape, strides=tuple(strides))
 
 
+def blocked(source: View, weights: View, target: View) -> BlockedConvolve:
+    *kernel, _ = weights.shape
+    return BlockedConvolve(
+        operation=0, target=target, source=source, weights=weights, weight_zero=None, bias=None,
+        factor=view(*kernel, 3), source_zero=0, strides=(1, 1), dilations=(1, 1), pads=(1, 1),
+        groups=1, block=4, finish=FINISH,
+    )  # fmt: skip
+
+
 def convolve(source: View, weights: View, target: View, groups: int = 1) -> Convolve:
     return Convolve(
         operation=0, target=target, source=source, weights=weights, weight_zero=None, bias=None,
@@ -154,6 +164,8 @@ def blend(source: View, target: View) -> Blend:
             CONVOLUTION,
             540,
         ),
+        # Blocks of 4 inputs: 3 steps of inputs instead of 2.
+        (blocked(view(2, 3, 3, 9), view(17, 3, 3, 9), view(2, 3, 3, 17)), CONVOLUTION, 270),
         # Two groups of 8 inputs and 1 output: one step each, of 9 positions of the kernel.
         (convolve(view(1, 2, 2, 16), view(2, 3, 3, 8), view(1, 2, 2, 2), 2), CONVOLUTION, 18),
         # Depthwise, 40 channels on 16: 3 steps of 1 of positions and 9 of the kernel.

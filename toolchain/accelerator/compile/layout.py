@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from toolchain.accelerator.compile.views import Order, channels_last, row_major
 from toolchain.program.records import (
     Binary,
+    BlockedConv,
     Conv,
+    ConvTranspose,
     Move,
     MoveKind,
     Pool,
@@ -54,7 +56,7 @@ def orders(program: Program) -> Mapping[str, Order]:
     spatial: set[str] = set()
     for op in program.operations:
         names = [n for n in (*op.inputs, *op.outputs) if n in parents]
-        if isinstance(op, (Conv, Pool, Resize)):
+        if isinstance(op, (BlockedConv, Conv, ConvTranspose, Pool, Resize)):
             spatial.update(names)
         if _keeps(op):
             ranked = [n for n in names if len(program.tensors[n].shape) > 2]
@@ -73,4 +75,6 @@ def orders(program: Program) -> Mapping[str, Order]:
 def _keeps(op: Operation) -> bool:
     if isinstance(op, Move):
         return op.kind in _KEEPING
-    return isinstance(op, (Binary, Conv, Pool, Rescale, Resize, Slope, Table))
+    return isinstance(
+        op, (Binary, BlockedConv, Conv, ConvTranspose, Pool, Rescale, Resize, Slope, Table)
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.accelerator.cycles.records import Step, Timeline, queue_name
 from toolchain.accelerator.cycles.sharing import SharedBandwidth
-from toolchain.accelerator.isa.instructions import Convolve, Copy, Multiply
+from toolchain.accelerator.isa.instructions import BlockedConvolve, Convolve, Copy, Multiply
 from toolchain.accelerator.isa.operands import EVERY_CORE, Engine, Queue, Wait
 from toolchain.accelerator.rates import (
     busy_cycles,
@@ -223,7 +223,7 @@ def _busy(instruction: Instruction, queue: Queue, machine: Machine) -> int:
 
 
 def _macs(instruction: Instruction) -> int:
-    if isinstance(instruction, (Convolve, Multiply)):
+    if isinstance(instruction, (Convolve, BlockedConvolve, Multiply)):
         return matrix_shape(instruction).macs
     return 0
 

@@ -16,6 +16,7 @@ import numpy as np
 from toolchain.accelerator.isa.fields import FIELDS, Kind
 from toolchain.accelerator.isa.instructions import (
     Blend,
+    BlockedConvolve,
     Combine,
     Convolve,
     Copy,
@@ -46,7 +47,7 @@ MAX_GUARD_BITS = 16
 _WORD = (1 << 31) - 1
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _GUARDED = (Convolve, Multiply)
-_NOT_EXACT = (Softmax, Normalize, Blend)
+_NOT_EXACT = (Softmax, Normalize, Blend, BlockedConvolve)
 
 
 def instruction_findings(instruction: Instruction) -> Findings:
@@ -100,7 +101,7 @@ def _within(name: str, values: Sequence[int], dtype: DType) -> Findings:
 
 def _positions(instruction: Instruction, name: str, values: Sequence[int]) -> Findings:
     count = 4 if name == "pads" and isinstance(instruction, Pool) else 2
-    least = 1 if name != "pads" else -_WORD if isinstance(instruction, Convolve) else 0
+    least = 1 if name != "pads" else -_WORD if count == 2 else 0
     if len(values) != count or not all(least <= value <= _WORD for value in values):
         yield name, ", ".join(map(str, values)), f"{count} numbers from {least} to {_WORD}"
 
@@ -175,6 +176,23 @@ def _gather(it: Gather) -> Findings:
 
 
 def _convolve(it: Convolve) -> Findings:
+    yield from _convolution(it)
+    for name in ("weight_zero", "bias", "factor"):
+        yield from _shape(name, getattr(it, name), it.weights.shape[:1])
+
+
+def _blocked_convolve(it: BlockedConvolve) -> Findings:
+    yield from _convolution(it)
+    *kernel, depth = it.weights.shape
+    if not 1 <= it.block <= depth:
+        yield "block", it.block, f"1 to the {depth} channels of a group"
+        return
+    yield from _shape("bias", it.bias, it.weights.shape[:1])
+    for name in ("weight_zero", "factor"):
+        yield from _shape(name, getattr(it, name), (*kernel, -(-depth // it.block)))
+
+
+def _convolution(it: Convolve | BlockedConvolve) -> Findings:
     count, _, _, channels = it.source.shape
     outputs, _, _, depth = it.weights.shape
     if it.groups < 1 or outputs % max(it.groups, 1):
@@ -182,8 +200,6 @@ def _convolve(it: Convolve) -> Findings:
     elif depth * it.groups != channels:
         yield "weights", f"{depth} channels in each of {it.groups} groups", f"{channels} in all"
     yield from _shape("target", it.target, (count, *it.target.shape[1:3], outputs))
-    for name in ("weight_zero", "bias", "factor"):
-        yield from _shape(name, getattr(it, name), (outputs,))
 
 
 def _multiply(it: Multiply) -> Findings:
@@ -227,6 +243,9 @@ def _combine(it: Combine) -> Findings:
 def _lookup(it: Lookup) -> Findings:
     yield from _shape("source", it.source, it.target.shape)
     yield from _type("table", it.table, it.target)
+    if it.source.dtype.bits == 16:
+        yield from _shape("table", it.table, (65536,))
+        return
     channels = it.source.shape[-1:]
     if it.table.shape not in ((256,), (*channels, 256)):
         allowed = " or ".join(_extents(shape) for shape in ((256,), (*channels, 256)))
@@ -301,5 +320,6 @@ _SHAPES: Mapping[type[Instruction], Callable[[Any], Findings]] = MappingProxyTyp
         Softmax: _softmax,
         Normalize: _normalize,
         Blend: _blend,
+        BlockedConvolve: _blocked_convolve,
     }
 )

@@ -111,6 +111,41 @@ class Multiply(Instruction):
     finish: Finish
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedConvolve(Instruction):
+    """Convolution with factors per block of channels: target (N, H', W', M) of source (N, H, W, C).
+
+    acc[r, s, b] = sum over the channels of block b of (x - source_zero) * (w - weight_zero), for
+    position r, s of the kernel; total = bias, to which float32(acc) * factor is added for all r, s
+    and b, b fastest, in float32. The finish has no factor of its own and is not exact.
+
+    Attributes:
+        weights: (M, kernel H, kernel W, C / groups).
+        weight_zero: int32 (M, kernel H, kernel W, B), None for 0.
+        bias: float32 (M,), None for 0.
+        factor: float32 (M, kernel H, kernel W, B).
+        source_zero: Zero point of the source.
+        strides: As of `Convolve`.
+        dilations: As of `Convolve`.
+        pads: As of `Convolve`.
+        groups: As of `Convolve`.
+        block: Channels of a block, within a group; the last of the B blocks may have fewer.
+    """
+
+    source: View
+    weights: View
+    weight_zero: View | None
+    bias: View | None
+    factor: View
+    source_zero: int
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[int, ...]
+    groups: int
+    block: int
+    finish: Finish
+
+
 class PoolKind(IntEnum):
     """What becomes of a window."""
 
@@ -179,8 +214,9 @@ class Lookup(Instruction):
     """Table entries: target = table[source - smallest integer of the source's type].
 
     Attributes:
-        source: Of an 8-bit type.
-        table: (256,) for all, or (channels, 256) with a table for each index along the last axis.
+        source: Of a type of 8 or 16 bits.
+        table: (256,) for all, or (channels, 256) with a table for each index along the last axis;
+            (65536,) for sources of 16 bits.
     """
 
     source: View
@@ -325,6 +361,7 @@ ENGINES: dict[type[Instruction], tuple[Engine, ...]] = {
     Softmax: (Engine.TENSOR,),
     Normalize: (Engine.TENSOR,),
     Blend: (Engine.TENSOR,),
+    BlockedConvolve: (Engine.CONVOLUTION,),
 }
 """Which engines execute what; `Convolve` on the tensor engine is depthwise.
 

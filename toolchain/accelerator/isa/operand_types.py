@@ -9,6 +9,7 @@ from types import MappingProxyType
 from toolchain.accelerator.isa.fields import DTYPES
 from toolchain.accelerator.isa.instructions import (
     Blend,
+    BlockedConvolve,
     Combine,
     Convolve,
     Copy,
@@ -74,7 +75,7 @@ OPERANDS: Mapping[type[Instruction], Mapping[str, Operand]] = MappingProxyType(
         },
         Pool: {"target": Operand(INTEGERS, 4), "source": Operand(WIDE, 4)},
         Combine: {"target": Operand(INTEGERS), "a": Operand(WIDE), "b": Operand(WIDE)},
-        Lookup: {"target": _ANY, "source": Operand(BYTES), "table": _ANY},
+        Lookup: {"target": _ANY, "source": Operand(NARROW), "table": _ANY},
         Scale: {
             "target": Operand(INTEGERS),
             "source": Operand(INTEGERS),
@@ -103,6 +104,14 @@ OPERANDS: Mapping[type[Instruction], Mapping[str, Operand]] = MappingProxyType(
             "column_low": _VECTOR,
             "column_high": _VECTOR,
             "column_weights": _FACTORS,
+        },
+        BlockedConvolve: {
+            "target": Operand(RESULTS, 4),
+            "source": _MAP,
+            "weights": _MAP,
+            "weight_zero": Operand((DType.INT32,), 4),
+            "bias": _FACTORS,
+            "factor": Operand((DType.FLOAT32,), 4),
         },
     }
 )

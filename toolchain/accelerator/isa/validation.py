@@ -14,6 +14,7 @@ from toolchain.accelerator.isa.fields import DTYPES, FIELDS
 from toolchain.accelerator.isa.instruction_rules import Findings, instruction_findings
 from toolchain.accelerator.isa.instructions import (
     ENGINES,
+    BlockedConvolve,
     Convolve,
     Copy,
     Instruction,
@@ -163,8 +164,8 @@ def _engine(machine: Machine, queue: Queue, it: Instruction) -> Findings:
             yield "weights", f"groups of {it.weights.shape[3:]} channels", "1 on a tensor engine"
         if machine.tensor.depthwise is None:
             yield "queue", engine, "convolution: tensor engines of this machine have no array"
-    elif isinstance(it, Convolve | Multiply):
-        operands = (it.source, it.weights) if isinstance(it, Convolve) else (it.a, it.b)
+    elif isinstance(it, Convolve | BlockedConvolve | Multiply):
+        operands = (it.a, it.b) if isinstance(it, Multiply) else (it.source, it.weights)
         bits = max(view.dtype.bits for view in operands)
         if bits not in machine.convolution.passes:
             widths = ", ".join(map(str, sorted(machine.convolution.passes)))

@@ -40,6 +40,7 @@ ENGINES: Mapping[type[isa.Instruction], Compute] = MappingProxyType(
         isa.Gather: movement.gather,
         isa.Lookup: movement.lookup,
         isa.Convolve: convolution.convolve,
+        isa.BlockedConvolve: convolution.blocked_convolve,
         isa.Multiply: matrix.multiply,
         isa.Pool: pooling.pool,
         isa.Blend: pooling.blend,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from toolchain.accelerator.isa.code import Code
 from toolchain.accelerator.isa.instructions import (
+    BlockedConvolve,
     Combine,
     Convolve,
     Copy,
@@ -46,7 +47,7 @@ def limit_problems(code: Code, cores: int) -> Iterator[Problem]:
 
 def _elements(at: Instruction) -> Iterator[tuple[str, object, str]]:
     counts = {name: view.elements for name, view in named_sources(at)}
-    if isinstance(at, Convolve | Pool):
+    if isinstance(at, Convolve | BlockedConvolve | Pool):
         windows = windows_of(at)
         samples, _, _, channels = at.source.shape
         counts["windows"] = math.prod((samples, channels, windows.reach(0), windows.reach(1)))

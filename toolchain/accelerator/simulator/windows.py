@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from toolchain.accelerator.isa.instructions import Convolve, Pool
+from toolchain.accelerator.isa.instructions import BlockedConvolve, Convolve, Pool
 from toolchain.core.dtypes import Array
 
 
@@ -42,7 +42,7 @@ class Windows:
         return np.asarray(np.count_nonzero((at >= first) & (at < behind), axis=1))
 
 
-def windows_of(at: Convolve | Pool) -> Windows:
+def windows_of(at: Convolve | BlockedConvolve | Pool) -> Windows:
     """Where the windows of an instruction lie."""
     return Windows(
         outputs=at.target.shape[1:3],

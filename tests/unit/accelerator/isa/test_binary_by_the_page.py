@@ -200,4 +200,4 @@ def test_the_page_is_enough_to_read_a_code(
 def test_the_page_has_all_types_and_instructions() -> None:
     assert [DType(name).numpy.itemsize for name, _ in TYPES] == [int(size) for _, size in TYPES]
     assert len(TYPES) == 8
-    assert len(INSTRUCTIONS) == 14
+    assert len(INSTRUCTIONS) == 15

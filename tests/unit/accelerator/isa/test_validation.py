@@ -39,6 +39,13 @@ CONVOLVE = (
     "source_zero=255 strides=1,1 dilations=1,1 pads=-1,1 groups=2 "
     "finish=half_up(0..127,guard_bits=16)"
 )
+BLOCKED = (
+    f"blockedconvolve target={M}0:int8:1x2x2x4 source={M}100:uint8:1x4x4x6 "
+    "weights=weights+0x0:int8:4x3x1x3 "
+    f"weight_zero={M}200:int32:4x3x1x2 bias={M}2c0:float32:4 factor={M}300:float32:4x3x1x2 "
+    "source_zero=255 strides=1,1 dilations=1,1 pads=-1,1 groups=2 block=2 "
+    "finish=half_up(0..127)"
+)
 MULTIPLY = (
     f"multiply target={M}0:float32:2x3x4 a={M}100:int16:2x3x5 b=shared+0x0:int8:2x5x4 "
     f"factor={M}200:float32:4 finish=float(-1.5..inf)"
@@ -112,6 +119,7 @@ def of(queue: str, line: str) -> str:
         (TENSOR, f"fill target={M}0:bool:scalar value=1"),
         (CONVOLUTION, CONVOLVE),
         (CONVOLUTION, MULTIPLY),
+        (CONVOLUTION, BLOCKED),
         (TENSOR, POOL),
         (TENSOR, COMBINE),
         (TENSOR, LOOKUP),
@@ -192,6 +200,14 @@ BROKEN = [
         "2 numbers from -2",
     ),
     (CONVOLUTION, CONVOLVE, ("bits=16", "bits=17"), "finish.guard_bits", "17", "0 to 16"),
+    (CONVOLUTION, BLOCKED, ("block=2", "block=0"), "block", "0", "1 to the 3 channels"),
+    (CONVOLUTION, BLOCKED, ("block=2", "block=4"), "block", "4", "1 to the 3 channels"),
+    (CONVOLUTION, BLOCKED, ("300:float32:4x3x1x2", "300:float32:4x3x1x1"), "factor", "", "x 2"),
+    (CONVOLUTION, BLOCKED, ("200:int32:4x3x1x2", "200:int32:4x1x1x2"), "weight_zero", "", "x 2"),
+    (CONVOLUTION, BLOCKED, ("2c0:float32:4", "2c0:float32:3"), "bias", "3", "4"),
+    (CONVOLUTION, BLOCKED, ("1x4x4x6", "1x4x4x4"), "weights", "3 channels in each", "4 in all"),
+    (CONVOLUTION, BLOCKED, ("127)", "127,exact)"), "finish.exact", "True", "false"),
+    (CONVOLUTION, BLOCKED, ("127)", "127,guard_bits=1)"), "finish.guard_bits", "1", "0 to 0"),
     (CONVOLUTION, MULTIPLY, ("2x5x4", "2x6x4"), "b", "2 x 6 x 4", "2 x 5 x 4"),
     (CONVOLUTION, MULTIPLY, ("2x3x4", "2x4x4"), "target", "2 x 4 x 4", "2 x 3 x 4"),
     (CONVOLUTION, MULTIPLY, ("float32:4", "float32:3"), "factor", "3", "4"),
@@ -222,7 +238,8 @@ BROKEN = [
     (TENSOR, COMBINE, ("b_zero=-300", "b_zero=40000"), "b_zero", "40000", "for int16"),
     (TENSOR, COMBINE, ("40:uint8", "40:bool"), "a", "bool", "uint16"),
     (TENSOR, LOOKUP, ("int8:2x3", "int8:3x3"), "source", "3 x 3", "2 x 3"),
-    (TENSOR, LOOKUP, ("int8:2x3", "int16:2x3"), "source", "int16", "int8, uint8"),
+    (TENSOR, LOOKUP, ("int8:2x3", "int16:2x3"), "table", "3 x 256", "65536"),
+    (TENSOR, LOOKUP, ("int8:2x3", "int32:2x3"), "source", "int32", "int8, uint8"),
     (TENSOR, LOOKUP, ("int16:3x256", "int8:3x256"), "table", "int8", "int16"),
     (TENSOR, LOOKUP, ("3x256", "2x256"), "table", "2 x 256", "256 or 3 x 256"),
     (TENSOR, SCALE, ("int32:2x3", "int32:2x4"), "source", "2 x 4", "2 x 3"),

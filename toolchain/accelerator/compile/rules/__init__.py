@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain.accelerator.compile.rules.base import Facts, Rule
 from toolchain.accelerator.compile.rules.blending import linear_rule
+from toolchain.accelerator.compile.rules.blocked import blocked_conv_rule, blocked_dense_rule
 from toolchain.accelerator.compile.rules.convolution import conv_rule, dense_rule
 from toolchain.accelerator.compile.rules.elementwise import (
     binary_rule,
+    function_rule,
     rescale_rule,
     slope_rule,
     table_rule,
@@ -25,11 +27,16 @@ from toolchain.accelerator.compile.rules.rows import (
     softmax_rule,
 )
 from toolchain.accelerator.compile.rules.selection import nearest_rule
+from toolchain.accelerator.compile.rules.transposed import transposed_rule
 from toolchain.core.dtypes import DType
 from toolchain.program.records import (
     ArgExtreme,
     Binary,
+    BlockedConv,
+    BlockedMatMul,
     Conv,
+    ConvTranspose,
+    Function,
     MatMul,
     Move,
     MoveKind,
@@ -78,7 +85,11 @@ def rule_of(op: Operation, facts: Facts) -> Rule:
 _RULES: Mapping[type[Operation], Callable[[Any, Facts], Rule]] = {
     ArgExtreme: extreme_rule,
     Binary: binary_rule,
+    BlockedConv: blocked_conv_rule,
+    BlockedMatMul: blocked_dense_rule,
     Conv: conv_rule,
+    ConvTranspose: transposed_rule,
+    Function: function_rule,
     MatMul: product_rule,
     Move: move_rule,
     Normalize: normalize_rule,
@@ -102,7 +113,7 @@ def unsupported(op: Operation, program: Program, machine: Machine) -> str | None
         return "it reads floating-point numbers"
     if any(len(tensor.shape) > _MOST_AXES for tensor in tensors):
         return f"a tensor has more than {_MOST_AXES} axes"
-    reason = _reads_constant(op, program) or _wrong_form(op, tensors)
+    reason = _reads_constant(op, program) or _wrong_form(op, tensors, program)
     return reason or _too_wide(op, program, machine)
 
 
@@ -115,10 +126,10 @@ def _reads_constant(op: Operation, program: Program) -> str | None:
     return None
 
 
-def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
+def _wrong_form(op: Operation, tensors: Sequence[Tensor], program: Program) -> str | None:
     shape = tensors[0].shape
     match op:
-        case Conv() | Pool():
+        case BlockedConv() | Conv() | ConvTranspose() | Pool():
             found = len(shape) not in (3, 4), "windows have three spatial axes"
         case Resize() if op.weights:
             wrong = len(shape) not in (3, 4) or min(op.axes) < 2
@@ -131,6 +142,11 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
             found = any(len(t.shape) > 5 for t in tensors), "there are more than three outer axes"
         case MatMul():
             found = len(shape) > 4, "there are more than two outer axes"
+        case BlockedMatMul():
+            wrong = len(shape) > 4 or program.constants[op.b].ndim > 2
+            found = wrong, "there are more than two outer axes, or several matrices"
+        case Function():
+            found = tensors[0].dtype.bits > 16, "there is a table for up to 16 bits"
         case Normalize():
             found = not run_axis(shape, op.length)[1], "runs begin within rows"
         case _:
@@ -139,9 +155,12 @@ def _wrong_form(op: Operation, tensors: Sequence[Tensor]) -> str | None:
 
 
 def _too_wide(op: Operation, program: Program, machine: Machine) -> str | None:
-    if not isinstance(op, (Conv, MatMul)):
+    if isinstance(op, (MatMul, BlockedMatMul)):
+        constant = op.b
+    elif isinstance(op, (BlockedConv, Conv, ConvTranspose)):
+        constant = op.weight
+    else:
         return None
-    constant = op.weight if isinstance(op, Conv) else op.b
     bits = [program.tensors[name].dtype.bits for name in op.inputs]
     if constant is not None:
         bits.append(program.constants[constant].dtype.itemsize * 8)

@@ -1,9 +1,9 @@
-"""Convolutions, matrix products with constants, and transposed convolutions by phases."""
+"""Convolutions, and matrix products with constants."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from toolchain.accelerator.compile.boxes import Box
 from toolchain.accelerator.compile.rules.base import Facts, Operands, Parameter, Rule
 from toolchain.accelerator.compile.rules.windows import Axis, spatial, taken
 from toolchain.accelerator.compile.views import inserted, permuted
-from toolchain.accelerator.isa.instructions import Convolve, Instruction
-from toolchain.accelerator.isa.operands import Engine, View
+from toolchain.accelerator.isa.instructions import BlockedConvolve, Convolve, Instruction
+from toolchain.accelerator.isa.operands import Engine, ToFloat, View
+from toolchain.accelerator.isa.operands import Finish as InstructionFinish
 
 if TYPE_CHECKING:
     from toolchain.core.dtypes import Array
@@ -60,10 +61,27 @@ def _parameters(
 ) -> tuple[Parameter, ...]:
     """Weights (M, H, W, C) and what is added to or multiplied with every channel."""
     zero, bias, finish = others
-    channels = weights.shape[0]
-    arrays = {"weights": np.ascontiguousarray(weights)}
-    if zero is not None and np.any(facts.program.constants[zero]):
-        arrays["weight_zero"] = facts.channel(zero, channels, np.int32)
+    found = None if zero is None else facts.program.constants[zero]
+    array = np.ascontiguousarray(weights)
+    return (
+        Parameter(role="weights", array=array, along=along),
+        *channel_parameters(facts, len(weights), (found, bias, finish), along=along),
+    )
+
+
+def channel_parameters(
+    facts: Facts,
+    channels: int,
+    others: tuple[Array | None, str | None, Finish],
+    *,
+    along: int,
+) -> tuple[Parameter, ...]:
+    """Zero points of weights, bias and factors, one for every channel."""
+    zero, bias, finish = others
+    arrays = {}
+    if zero is not None and np.any(zero):
+        each = np.broadcast_to(zero.astype(np.int32).reshape(-1), (channels,))
+        arrays["weight_zero"] = np.ascontiguousarray(each)
     if bias is not None:
         arrays["bias"] = facts.channel(bias, channels, np.int32)
     arrays["factor"] = facts.channel(finish.factor, channels, np.float32)
@@ -72,13 +90,14 @@ def _parameters(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution(Rule):
-    """Parts of a convolution and of `Convolve`."""
+    """Parts of a convolution and of `Convolve`; `block` as of `BlockedConvolve`."""
 
     axes: tuple[Axis, Axis]
     groups: int
     per_group: int
     source_zero: int
     accumulator: Finish
+    block: int | None = None
 
     def needs(self, box: Box) -> tuple[Box | None, ...]:
         """Rows and columns of the windows, and the channels of the groups."""
@@ -101,8 +120,8 @@ class Convolution(Rule):
         if self.groups > 1:
             groups = -(-at.box[1][1] // self.per_group) - at.box[1][0] // self.per_group
         return (
-            Convolve(
-                operation=0,
+            convolving(
+                self.block,
                 target=channels_last_view(at.target),
                 source=channels_last_view(source.view),
                 weights=at.parameters["weights"],
@@ -117,7 +136,7 @@ class Convolution(Rule):
                     for out, begin, axis in zip((rows, columns), begins, self.axes, strict=True)
                 ),
                 groups=groups,
-                finish=self.facts.finish(self.accumulator),
+                finish=total_finish(self.facts, self.accumulator, self.block),
             ),
         )
 
@@ -125,6 +144,21 @@ class Convolution(Rule):
     def _two(box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
         """Rows and columns; a tensor with one spatial axis has one row."""
         return ((0, 1), box[2]) if len(box) == 3 else (box[2], box[3])
+
+
+def convolving(block: int | None, **fields: Any) -> Instruction:
+    """A convolution, whose factors may be those of blocks of channels."""
+    if block is None:
+        return Convolve(operation=0, **fields)
+    return BlockedConvolve(operation=0, block=block, **fields)
+
+
+def total_finish(facts: Facts, finish: Finish, block: int | None) -> InstructionFinish:
+    """How sums leave; those of blocks are in float32, also where programs requantize exactly."""
+    found = facts.finish(finish)
+    if block is None or isinstance(found, ToFloat):
+        return found
+    return replace(found, exact=False)
 
 
 def channels_last_view(view: View) -> View:
@@ -157,10 +191,11 @@ def dense_rule(op: MatMul, facts: Facts) -> Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense(Rule):
-    """Parts of a product (..., R, K) x (K, M) and of `Convolve`."""
+    """Parts of a product (..., R, K) x (K, M) and of `Convolve`; `block` as above."""
 
     source_zero: int
     accumulator: Finish
+    block: int | None = None
 
     def needs(self, box: Box) -> tuple[Box | None, ...]:
         """Whole rows."""
@@ -169,8 +204,8 @@ class Dense(Rule):
     def instructions(self, at: Operands) -> tuple[Instruction, ...]:
         """One convolution with a kernel of one position."""
         return (
-            Convolve(
-                operation=0,
+            convolving(
+                self.block,
                 target=_four(at.target),
                 source=_four(at.source().view),
                 weights=at.parameters["weights"],
@@ -182,7 +217,7 @@ class Dense(Rule):
                 dilations=(1, 1),
                 pads=(0, 0),
                 groups=1,
-                finish=self.facts.finish(self.accumulator),
+                finish=total_finish(self.facts, self.accumulator, self.block),
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,12 @@ from toolchain.accelerator.isa.instructions import (
     Scale,
 )
 from toolchain.core.dtypes import DType
+from toolchain.program.interpreter import Interpreter
 from toolchain.program.records import BinaryKind
 
 if TYPE_CHECKING:
     from toolchain.accelerator.isa.operands import ToInteger, View
-    from toolchain.program.records import Binary, Rescale, Slope, Table
+    from toolchain.program.records import Binary, Function, Rescale, Slope, Table
 
 _KINDS = {
     BinaryKind.ADD: CombineKind.ADD,
@@ -110,6 +111,29 @@ def table_rule(op: Table, facts: Facts) -> Rule:
         inputs=op.inputs,
         parameters=(Parameter(role="table", array=table, along=op.axis),),
         axis=op.axis,
+        cuts=every_axis(facts.shape(op.outputs[0])),
+    )
+
+
+def function_rule(op: Function, facts: Facts) -> Rule:
+    """A function of up to 16 bits, as the table of what the reference makes of every integer."""
+    program, name = facts.program, op.inputs[0]
+    source = program.tensors[name]
+    stored = DType(source.dtype.numpy.name)
+    # Integers of 4 bits lie in bytes: what they cannot be has any entry.
+    every = np.arange(stored.qmin, stored.qmax + 1).clip(source.dtype.qmin, source.dtype.qmax)
+    tensors = {
+        each: replace(program.tensors[each], shape=every.shape) for each in (name, *op.outputs)
+    }
+    alone = replace(program, inputs=(name,), outputs=op.outputs, tensors=tensors, operations=(op,))
+    (table,) = Interpreter(alone, threads=1).run({name: every.astype(source.dtype.numpy)}).values()
+    return LookingUp(
+        facts=facts,
+        name=op.name,
+        output=op.outputs[0],
+        inputs=op.inputs[:1],
+        parameters=(Parameter(role="table", array=table),),
+        axis=None,
         cuts=every_axis(facts.shape(op.outputs[0])),
     )
 

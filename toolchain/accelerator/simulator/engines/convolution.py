@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolchain.accelerator.isa.instructions import Convolve
+from toolchain.accelerator.isa.instructions import BlockedConvolve, Convolve
 from toolchain.accelerator.simulator.engines.operands import Read, centred, optional
 from toolchain.accelerator.simulator.engines.products import carrier
 from toolchain.accelerator.simulator.finish import finish, with_bias
@@ -15,18 +15,58 @@ from toolchain.core.dtypes import Array
 def convolve(at: Convolve, read: Read) -> Array:
     """(N, H', W', M) of (N, H, W, C)."""
     weights = _weights(at, read)
-    zero, dtype = at.source_zero, at.source.dtype
-    largest = max(dtype.qmax - zero, zero - dtype.qmin)
-    kind = carrier(largest, np.abs(weights), (1, 2, 3))
-    source = read(at.source).astype(kind)
-    if zero:
-        source -= kind(zero)
+    kind = carrier(_largest(at), np.abs(weights), (1, 2, 3))
     where = windows_of(at)
-    frame = framed(source, where, 0)
+    frame = framed(_source(at, read, kind), where, 0)
     product = _depthwise if at.groups > 1 and weights.shape[3] == 1 else _grouped
     total = product(frame, weights.astype(kind), where, at.groups)
     acc = with_bias(total, optional(read, at.bias), at.finish.guard_bits)
     return finish(acc, read(at.factor), at.finish, at.target.dtype)
+
+
+def blocked_convolve(at: BlockedConvolve, read: Read) -> Array:
+    """The same, block by block of the channels of a group."""
+    weights = centred(read(at.weights), 0)
+    depth = weights.shape[3]
+    if at.weight_zero is not None:
+        weights = weights - np.repeat(read(at.weight_zero), at.block, axis=3)[..., :depth]
+    kind = carrier(_largest(at), np.abs(weights), (3,))
+    where = windows_of(at)
+    seen = windows(framed(_source(at, read, kind), where, 0), where)
+    factor, bias = read(at.factor), optional(read, at.bias)
+    total = np.zeros((*seen.shape[:3], len(weights)), np.float32)
+    if bias is not None:
+        total += bias
+    for row, column in np.ndindex(*where.kernel):
+        met = seen[:, :, :, row, column].reshape(*seen.shape[:3], at.groups, depth)
+        for number, begin in enumerate(range(0, depth, at.block)):
+            block = weights[:, row, column, begin : begin + at.block].astype(kind)
+            acc = _products(met[..., begin : begin + at.block], block)
+            total += acc.astype(np.float32) * factor[:, row, column, number]
+    return finish(total, np.float32(1), at.finish, at.target.dtype)
+
+
+def _products(source: Array, weights: Array) -> Array:
+    """(N, H, W, M) of (N, H, W, groups, C) and (M, C)."""
+    *positions, groups, channels = source.shape
+    patches = np.moveaxis(source, 3, 0).reshape(groups, -1, channels)
+    filters = weights.reshape(groups, len(weights) // groups, channels)
+    total: Array = np.matmul(patches, filters.transpose(0, 2, 1))
+    return total.transpose(1, 0, 2).reshape(*positions, len(weights))
+
+
+def _largest(at: Convolve | BlockedConvolve) -> int:
+    """Largest magnitude of elements of the source without their zero point."""
+    zero, dtype = at.source_zero, at.source.dtype
+    return max(dtype.qmax - zero, zero - dtype.qmin)
+
+
+def _source(at: Convolve | BlockedConvolve, read: Read, kind: type[np.floating]) -> Array:
+    """Elements without their zero point."""
+    source = read(at.source).astype(kind)
+    if at.source_zero:
+        source -= kind(at.source_zero)
+    return source
 
 
 def _weights(at: Convolve, read: Read) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from toolchain.accelerator.isa.instructions import Convolve, Multiply
+from toolchain.accelerator.isa.instructions import BlockedConvolve, Convolve, Multiply
 from toolchain.accelerator.isa.operands import Finish, Rounding, ToFloat, ToInteger
 from toolchain.core.dtypes import DType
 from toolchain.errors import CompileError
@@ -128,6 +128,47 @@ def test_convolution(bench: Run, oracle: Oracle, name: str) -> None:
         acc = (total << how.guard_bits) + (0 if bias is None else int(bias[m]))
         assert got[at] == oracle(acc, factor[m], how), at
     assert len(np.unique(got)) > 5
+
+
+@pytest.mark.parametrize("with_zeros", [True, False])
+@pytest.mark.parametrize(("groups", "block"), [(1, 3), (1, 4), (2, 2), (2, 1), (4, 1)])
+def test_factors_of_blocks(bench: Run, groups: int, block: int, with_zeros: bool) -> None:
+    case = Case(groups=groups, outputs=4, strides=(2, 1), dilations=(1, 2), pads=(1, 1))
+    depth = 4 // groups
+    x, w = integers(1, DType.UINT8, (2, 7, 6, 4)), integers(2, DType.INT8, (4, 3, 2, depth))
+    shape = (4, 3, 2, -(-depth // block))
+    zeros = integers(3, DType.INT8, shape).astype(np.int32)
+    bias = np.linspace(-9, 9, 4).astype(np.float32)
+    factor = np.random.default_rng(4).uniform(0.001, 0.01, shape).astype(np.float32)
+    got = bench(
+        BlockedConvolve,
+        DType.FLOAT32,
+        (2, 4, 4, 4),
+        source=x,
+        weights=w,
+        weight_zero=zeros if with_zeros else None,
+        bias=bias if with_zeros else None,
+        factor=factor,
+        source_zero=7,
+        strides=case.strides,
+        dilations=case.dilations,
+        pads=case.pads,
+        groups=groups,
+        block=block,
+        finish=ToFloat(guard_bits=0, low=-50.0, high=float("inf")),
+    )
+    for at in np.ndindex(*got.shape):
+        m = at[3]
+        total = bias[m] if with_zeros else np.float32(0)
+        for row, column, i, j in terms(case, at, (3, 2)):
+            for b in range(shape[3]):
+                acc = sum(
+                    (int(x[at[0], row, column, m // (4 // groups) * depth + c]) - 7)
+                    * (int(w[m, i, j, c]) - (int(zeros[m, i, j, b]) if with_zeros else 0))
+                    for c in range(b * block, min(b * block + block, depth))
+                )
+                total = total + np.float32(acc) * factor[m, i, j, b]
+        assert got[at] == max(total, np.float32(-50)), at
 
 
 def test_a_sum_beyond_float32_is_exact(bench: Run, to_int8: ToInteger) -> None:
