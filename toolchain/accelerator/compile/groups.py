@@ -78,6 +78,10 @@ class Flow:
             for name in rule.inputs:
                 self.readers[name].append(number)
         self.outputs = frozenset(costs.facts.program.outputs)
+        self._itemsizes = {
+            name: tensor.dtype.numpy.itemsize
+            for name, tensor in costs.facts.program.tensors.items()
+        }
         self.parameters = [sum(p.array.nbytes for p in rule.parameters) for rule in steps]
 
     def leaves(self, name: str, last: int) -> bool:
@@ -99,7 +103,7 @@ class Flow:
 
     def bytes(self, name: str, box: Box) -> int:
         """Bytes of a part of a tensor."""
-        return size(box) * self.costs.facts.dtype(name).numpy.itemsize
+        return size(box) * self._itemsizes[name]
 
     def traffic(self, name: str, box: Box) -> int:
         """Bytes that a part of a tensor takes on the way to or from the DDR, in whole bursts."""

@@ -54,6 +54,15 @@ class _Choice:
             choice = choice.before
         return {} if choice is None or not choice.shares else choice.shares[step - choice.first]
 
+    def all(self) -> tuple[Share, ...]:
+        """What each core makes of every step, in their order."""
+        runs: list[tuple[Share, ...]] = []
+        choice: _Choice | None = self
+        while choice is not None:
+            runs.append(choice.shares)
+            choice = choice.before
+        return tuple(share for run in reversed(runs) for share in run)
+
 
 def shares(flow: Flow, first: int, last: int) -> tuple[Share, ...]:
     """The part of every result of some steps that each core makes, by dynamic programming."""
@@ -73,7 +82,7 @@ def shares(flow: Flow, first: int, last: int) -> tuple[Share, ...]:
             for start, run in _runs(flow, first, number)
         ]
         best.append(min(found, key=lambda choice: choice.cycles))
-    return tuple(best[-1].of(number) for number in range(first, last + 1))
+    return best[-1].all()
 
 
 def _by_samples(flow: Flow, first: int, last: int) -> tuple[Share, ...] | None:
