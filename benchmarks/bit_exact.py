@@ -21,7 +21,7 @@ from toolchain.analysis.lockstep import compare_in_lockstep
 from toolchain.codegen.native.build import build_executable
 from toolchain.codegen.native.execution import NativeModel
 from toolchain.codegen.native.tools import host_compiler, riscv_compiler, riscv_emulator
-from toolchain.core.progress import SilentProgress
+from toolchain.core.options import CompiledCheckOptions
 from toolchain.core.samples import SampleStore
 from toolchain.errors import CheckFailed
 from toolchain.render.divergence import divergence_lines
@@ -95,14 +95,15 @@ def _compared(
     count = min(count, len(samples))
     try:
         with NativeModel(command, built.program, layers=built.program.written) as model:
-            found = compare_in_lockstep(
-                built.program, model, samples.batches(1, count), count, SilentProgress()
-            )
+            runs = ([samples.batch(index)] for index in range(count))
+            found = compare_in_lockstep(built.program, model, runs, CompiledCheckOptions())
     except CheckFailed as error:  # it crashed, or the emulator did
         return ("", "", "", "FAILED"), [f"{one.message}: {one.got}" for one in error.problems]
-    verdict = "equal" if found.first is None else "DIFFERENT"
+    verdict = "equal" if found.failure is None else "DIFFERENT"
     row = (found.samples, found.tensors, found.elements, verdict)
-    return row, [] if found.first is None else list(divergence_lines(found.first))
+    if found.failure is None:
+        return row, []
+    return row, list(divergence_lines(found.failure.divergence))
 
 
 if __name__ == "__main__":

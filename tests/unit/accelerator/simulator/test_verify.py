@@ -22,7 +22,7 @@ from toolchain.accelerator.isa.operands import (
 )
 from toolchain.accelerator.simulator.verify import verify
 from toolchain.core.dtypes import DType
-from toolchain.core.machine import Machine
+from toolchain.core.machine import Interconnect, Machine
 from toolchain.errors import Code as ErrorCode
 from toolchain.errors import CompileError, Problem
 
@@ -260,6 +260,7 @@ def test_memories_of_two_cores_are_two(toy: Machine) -> None:
 
 
 def test_a_target_of_all_cores_is_in_each_of_them(toy: Machine) -> None:
+    toy = replace(toy, interconnect=Interconnect(bytes_per_cycle=2))
     far = Queue(1, Engine.TENSOR, 0)
     everywhere = copy(chip(0, core=EVERY_CORE), row(Space.INPUT, 0))
     (problem,) = refused({IN: [everywhere], far: [fill(chip(8, core=1))]}, toy)
