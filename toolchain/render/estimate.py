@@ -95,11 +95,11 @@ def _machines(target: str, programs: Sequence[ProgramEstimate]) -> Table:
     methods = ", ".join(dict.fromkeys(found))
     return table(
         f"Machines of {target}",
-        "machine:text operations:number CPU:number of_MACs:number DDR:number computing:number "
-        "transfers:number at_most:number estimate:number latency:number rate:number",
+        "machine:text runs:number CPU:number of_MACs:number DDR:number compute:number "
+        "transfer:number estimate:number rate:number",
         ((", ".join(names), *cells) for cells, names in alike.items()),
-        "models, not measurements; computing and transfers: cycles that no schedule beats, and "
-        f"frames per second at most; estimate: cycles, {methods}, and what follows from them",
+        "models, not measurements; runs and CPU: operations; compute and transfer: cycles that no "
+        f"schedule beats; estimate: cycles, {methods}; rate: frames per second by it",
     )
 
 
@@ -111,10 +111,8 @@ def _figures(program: ProgramEstimate, each: MachineEstimate) -> tuple[str, ...]
         size(each.transfer_bytes),
         str(each.compute_cycles),
         str(each.transfer_cycles),
-        f"{real(each.most_frames_per_second)}/s",
         str(each.cycles),
-        _time(each.latency_us),
-        f"{real(each.frames_per_second)}/s",
+        f"{each.frames_per_second:.{0 if each.frames_per_second >= 100 else 2}f}",
     )
 
 
