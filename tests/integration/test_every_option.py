@@ -422,6 +422,8 @@ CHANGES: dict[str, Change] = {
     "target.npu.options.npu_mode": of_target("npu", "options.npu_mode", "NPU2"),
     "target.kdp.platform": of_target("kdp", "platform", "720"),
     "target.kdp.options.quantization": of_target("kdp", "options.quantization", "radix"),
+    "target.kdp.options.dma_bandwidth": of_target("kdp", "options.dma_bandwidth", 8.0),
+    "target.kdp.options.weight_bandwidth": of_target("kdp", "options.weight_bandwidth", 4.0),
     "target.dpu.platform": of_target("dpu", "platform", "b512"),
     "target.dpu.options.cores": of_target("dpu", "options.cores", 2),
 }  # fmt: skip

@@ -107,7 +107,7 @@ def test_samples_that_no_batches_make_up(project: Any, command: Callable[..., An
     answer = command("run", project.output / "npu", *words)
     (problem,) = answer.problems
     assert (answer.code, problem["code"], problem["got"]) == (4, Code.DATA_MISMATCH, "3")
-    assert problem["allowed"] == "sums of 2, as 2"
+    assert problem["allowed"] == "multiples of 2"
 
 
 def test_arrays_of_another_group(images: Any) -> None:

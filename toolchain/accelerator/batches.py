@@ -58,6 +58,8 @@ def _not_composed(count: int, sizes: Sequence[int], possible: Sequence[bool]) ->
         Code.DATA_MISMATCH,
         "No sum of the batches that the model was compiled for is this number of samples",
         got=count,
-        allowed=f"sums of {', '.join(map(str, sizes))}, {nearest}",
+        allowed=f"sums of {', '.join(map(str, sizes))}, {nearest}"
+        if len(sizes) > 1
+        else f"multiples of {sizes[0]}",
         hint="feed another number of samples, or build with 1 among the batches",
     )

@@ -49,7 +49,7 @@ from toolchain.pipeline.workspace import Workspace
 from toolchain.plugin.facade import TargetHooks
 from toolchain.plugin.manager import PluginManager
 from toolchain.quantization.roles import check_types
-from toolchain.render.machine.tables import study_data
+from toolchain.render.machine.tables import batch_lines, study_data
 from toolchain.render.machine.text import machine_blocks
 from toolchain.render.markdown import build_page
 from toolchain.render.report_page import report_page
@@ -75,6 +75,7 @@ class TargetResult:
 
     Attributes:
         cached: Stages whose result was taken from the cache.
+        machine: What the model of the machine says of every batch that was compiled.
     """
 
     target: str
@@ -90,6 +91,7 @@ class TargetResult:
     files: tuple[FileRow, ...]
     diagnostics: tuple[Diagnostic, ...]
     cached: tuple[str, ...]
+    machine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +163,9 @@ def _build_target(
         cached=(),
     )
     study = build_study(context, state)
+    if study is not None:
+        limit = options.compile.max_dynamic_batch_size
+        result = replace(result, machine=batch_lines(study, limit))
     report = ReportTexts(
         text=build_page(result, () if study is None else machine_blocks(study)),
         page=report_page(result, study),

@@ -35,6 +35,11 @@ class TargetResult(Protocol):
         ...
 
     @property
+    def machine(self) -> tuple[str, ...]:
+        """What the model of the machine says of every batch that was compiled."""
+        ...
+
+    @property
     def optimize(self) -> OptimizeReport | None:
         """What the first stage did."""
         ...

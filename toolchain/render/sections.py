@@ -50,7 +50,7 @@ class Section:
 
 def sections(result: TargetResult) -> tuple[Section, ...]:
     """The stages that ran, in their order."""
-    made = (_optimize, _quantize, _mixed, _compile, _cost, _check, _analyze)
+    made = (_optimize, _quantize, _mixed, _compile, _machine, _cost, _check, _analyze)
     found = (section(result) for section in made)
     return tuple(section for section in found if section is not None)
 
@@ -157,6 +157,12 @@ def _compile(result: TargetResult) -> Section | None:
         lines=(f"{plural(len(result.files), 'file')}, {size(total)}",),
         tables=(tables.files(result.files),),
     )
+
+
+def _machine(result: TargetResult) -> Section | None:
+    if not result.machine:
+        return None
+    return Section(stage="machine", status=_status(result, "compile"), lines=result.machine)
 
 
 def _cost(result: TargetResult) -> Section | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
+from rich.segment import Segment, Segments
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 WIDTH_OF_A_FILE = 120
 """Characters per line where the output is no terminal and COLUMNS is not set."""
+_BROKEN = 16
+"""Characters that a column of names or texts has at least, if it needs them."""
 HEAD, TAIL = 12, 6
 """Rows that a shortened table keeps at its beginning and at its end."""
 DIAGNOSTICS = 10
@@ -128,21 +131,34 @@ def _show_table(console: Console, table: Table, *, full: bool) -> None:
         show_edge=False,
         header_style="dim",
     )
+    needed = 0
     for index, column in enumerate(table.columns):
-        _add_column(shown, column, max((len(row[index]) for row in table.rows), default=0))
+        longest = max((len(row[index]) for row in table.rows), default=0)
+        needed += 2 + _add_column(shown, column, longest)
     left_out = 0 if full else max(len(table.rows) - HEAD - TAIL, 0)
     for number, row in enumerate(table.rows):
         if left_out and number == HEAD:
             shown.add_row(Text("...", style="dim"))
         if not left_out or number < HEAD or number >= HEAD + left_out:
             shown.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+    _show_whole(console, shown, needed)
     if left_out:
         more = Text(f"... {plural(left_out, 'more row')}, -v shows all", style="dim")
         console.print(Padding(more, (0, 0, 0, 2), expand=False))
 
 
-def _add_column(shown: RichTable, column: Column, longest: int) -> None:
+def _show_whole(console: Console, shown: RichTable, needed: int) -> None:
+    """Show a table in lines as long as it needs: a number that is cut would be another one."""
+    padded = Padding(shown, (0, 0, 0, 2), expand=False)
+    if needed <= console.width:
+        console.print(padded)
+        return
+    for line in console.render_lines(padded, console.options.update_width(needed), pad=False):
+        console.print(Segments([*line, Segment.line()]), soft_wrap=True, end="")
+
+
+def _add_column(shown: RichTable, column: Column, longest: int) -> int:
+    """Add a column; how many characters it needs at least."""
     broken = column.kind in (Kind.NAME, Kind.TEXT)
     justify: JustifyMethod = "right" if column.kind is Kind.NUMBER else "left"
     shown.add_column(
@@ -150,5 +166,6 @@ def _add_column(shown: RichTable, column: Column, longest: int) -> None:
         justify=justify,
         no_wrap=not broken,
         overflow="fold",
-        min_width=min(longest, 16) if broken else None,
+        min_width=min(longest, _BROKEN) if broken else None,
     )
+    return max(min(longest, _BROKEN) if broken else longest, len(column.name))

@@ -67,7 +67,7 @@ def test_other_batches_are_made_up_of_these(count, sizes, expected):
         (3, (4, 2), "sums of 2, 4, as 2"),
         (5, (3, 4), "sums of 3, 4, as 4"),
         (13, (4, 6), "sums of 4, 6, as 12"),
-        (1, (2,), "sums of 2, from 2 on"),
+        (1, (2,), "multiples of 2"),
         (0, (1, 2), "sums of 1, 2, from 1 on"),
     ],
 )

@@ -99,6 +99,7 @@ class FakeTargetResult:
     files: tuple[Any, ...] = ()
     diagnostics: tuple[Any, ...] = ()
     cached: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
 
 
 def checked(*, passed: bool) -> FakeTargetResult:

@@ -52,6 +52,7 @@ class FakeResult:
     files: tuple[FileRow, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     cached: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
 
 
 def stored(value: str, role: str, granularity: str = "per_tensor") -> QuantRow:

@@ -23,17 +23,35 @@ def summary_lines(found: Summary) -> tuple[str, ...]:
     time = f"{duration(found.latency_us)} at {machine.clock_mhz} MHz"
     used = f"{percent(found.macs_utilisation, 1)} of what all arrays can do"
     reached = f"{percent(roof.reached, 1)} of the roof reached"
+    balance = f"balance at {roof.ridge:.1f} if all arrays were full"
     lines = [
         f"{machine.name}: {found.note}",
         f"batch {found.batch}: {found.cycles:,} cycles, {time}",
         f"{found.frames_per_second:,.1f} frames per second, one batch after the other",
         f"{count(roof.macs)} MACs, {used}",
         f"DDR {size(found.traffic_read)} read and {size(found.traffic_written)} written",
-        f"{_intensity(roof.intensity)}, balance at {roof.ridge:.1f}: {roof.bound}, {reached}",
+        f"{_intensity(roof.intensity)}, {balance}: {roof.bound}, {reached}",
     ]
     if found.gap is not None:
         bounds = f"computing {found.compute_bound:,} cycles, transfers {found.transfer_bound:,}"
         lines.append(f"{found.gap:.2f} times the larger lower bound: {bounds}")
+    return tuple(lines)
+
+
+def batch_lines(study: MachineStudy, limit: int = 0) -> tuple[str, ...]:
+    """A line for every batch of the shown group: what its model of a machine says of it.
+
+    With dynamic batches up to a `limit`, also which one ended the search.
+    """
+    lines = [
+        f"{found.machine.name}, batch {found.batch}: {found.cycles:,} cycles, "
+        f"{duration(found.latency_us)}, {found.frames_per_second:,.0f} frames per second "
+        "on a model of the machine"
+        for found in study.variants
+    ]
+    following = 2 * max((found.batch for found in study.variants), default=limit)
+    if 0 < following <= limit:
+        lines.append(f"batch {following} takes no fewer cycles per sample, and is left out")
     return tuple(lines)
 
 

@@ -145,7 +145,10 @@ def test_the_summary_in_words(run: Run) -> None:
         "746,268.7 frames per second, one batch after the other",
         "4.1 k MACs, 3.0 % of what all arrays can do",
         "DDR 256 B read and 256 B written",
-        "8.0 MACs per byte, balance at 128.0: memory, 47.8 % of the roof reached",
+        (
+            "8.0 MACs per byte, balance at 128.0 if all arrays were full: memory, "
+            "47.8 % of the roof reached"
+        ),
         "2.00 times the larger lower bound: computing 134 cycles, transfers 99",
     )
 
